@@ -1,0 +1,124 @@
+import { parseArgs } from "node:util";
+import { type Config, readConfig } from "./config.ts";
+import { messageChain, PipelineError } from "./errors.ts";
+import { type Log, openLog } from "./log.ts";
+
+/** One command line option. Values are text; what they mean is the script's business. */
+export interface Option {
+  readonly type: "boolean" | "string";
+  /** The placeholder in the help text: `--results N`. */
+  readonly value?: string;
+  readonly about: string;
+}
+
+export interface Command<O extends Record<string, Option>> {
+  readonly name: string;
+  readonly about: string;
+  readonly options?: O;
+  /** Names of the positional arguments, for the help text; none are taken without it. */
+  readonly positionals?: string;
+}
+
+export interface Context<O extends Record<string, Option>> {
+  readonly config: Config;
+  readonly log: Log;
+  readonly options: Given<O>;
+  readonly positionals: readonly string[];
+  /** Aborts at the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+export type Given<O extends Record<string, Option>> = {
+  readonly [K in keyof O]?: O[K]["type"] extends "boolean" ? boolean : string;
+};
+
+/** Longer than every deadline inside, so that it only ends a process that hangs. */
+const shutdownMs = 45_000;
+
+/**
+ * What every script starts with: options, settings, log, signals and exit code.
+ * Exit code 0 when `main` returns, 1 when it fails or returns 1, 2 on wrong usage. The first SIGINT or
+ * SIGTERM aborts the signal and lets every scope close; the second ends the process at once.
+ */
+export async function run<O extends Record<string, Option>>(
+  command: Command<O>,
+  main: (context: Context<O>) => Promise<number | undefined>,
+): Promise<never> {
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new DOMException(`stopped by ${name}`, "AbortError"));
+    setTimeout(() => {
+      process.stderr.write(`not stopped within ${shutdownMs / 1000} s, ending\n`);
+      process.exit(1);
+    }, shutdownMs).unref();
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  process.exit(await outcome(command, main, stop.signal));
+}
+
+async function outcome<O extends Record<string, Option>>(
+  command: Command<O>,
+  main: (context: Context<O>) => Promise<number | undefined>,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    const { values, positionals } = given(command);
+    if (values.help === true) {
+      process.stdout.write(helpText(command));
+      return 0;
+    }
+    const config = readConfig(Bun.env);
+    const log = openLog({ name: command.name, level: config.log.level });
+    return (
+      (await main({
+        config,
+        log,
+        options: values as Given<O>,
+        positionals,
+        signal,
+      })) ?? 0
+    );
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return 0;
+    if (error instanceof PipelineError) {
+      process.stderr.write(`${command.name}: ${messageChain(error).join(": ")}\n`);
+      return error.code === "usage" ? 2 : 1;
+    }
+    process.stderr.write(`${command.name}: a bug: ${Bun.inspect(error)}\n`);
+    return 1;
+  }
+}
+
+function given(command: Command<Record<string, Option>>) {
+  const options = Object.fromEntries(
+    Object.entries({ ...command.options, help }).map(([name, { type }]) => [name, { type }]),
+  );
+  try {
+    return parseArgs({
+      options,
+      allowPositionals: command.positionals !== undefined,
+    });
+  } catch (error) {
+    const reason = messageChain(error)[0];
+    throw new PipelineError("usage", `${reason}\nTry: bun run ${command.name} --help`);
+  }
+}
+
+const help: Option = { type: "boolean", about: "show this" };
+
+function helpText(command: Command<Record<string, Option>>): string {
+  const lines = Object.entries({ ...command.options, help }).map(
+    ([name, { value, about }]) => [`--${name}${value ? ` ${value}` : ""}`, about] as const,
+  );
+  const width = Math.max(...lines.map(([left]) => left.length)) + 2;
+  const usage = ["bun run", command.name, command.positionals, "[options]"].filter(Boolean);
+  return [
+    command.about,
+    "",
+    `Usage: ${usage.join(" ")}`,
+    "",
+    ...lines.map(([left, about]) => `  ${left.padEnd(width)}${about}`),
+    "",
+  ].join("\n");
+}
