@@ -1,0 +1,96 @@
+import { parseUser, type Rejection, type User } from "./user.ts";
+
+/** A user and which of two states of the same user is the newer one. */
+export interface VersionedUser {
+  readonly user: User;
+  /** Microseconds since 1970; the write time in the table. Below 2^53 until the year 2255. */
+  readonly version: number;
+}
+
+/** A record of the topic, on its way out. */
+export interface Event {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A record of the topic, as read: whatever a producer, ours or another, put there. */
+export interface ReceivedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since 1970, -1 when there is none. */
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** The last one wins where a name comes twice. */
+  readonly headers: Readonly<Record<string, Buffer>>;
+}
+
+/** Where a record comes from: told in its headers, never needed to read it. */
+export interface Origin {
+  readonly run: number;
+  readonly raw: number;
+}
+
+/** The format of the value, told in the header `format`: raised when an old reader would misread it. */
+export const format = "1";
+
+/** The record for a user. Equal users with equal versions give equal records. */
+export function encode({ user, version }: VersionedUser, { run, raw }: Origin): Event {
+  return {
+    key: user.id,
+    value: Buffer.from(JSON.stringify(user)),
+    headers: { version: String(version), format, run: String(run), raw: String(raw) },
+  };
+}
+
+/**
+ * Reads a record back. A record without a version, from another producer, counts as written at its
+ * own time, at most `nowMs`, so that a clock running ahead cannot block later writes. Never throws.
+ */
+export function decode(
+  record: ReceivedRecord,
+  nowMs: number,
+): VersionedUser | { readonly rejection: Rejection } {
+  const wrongFormat = record.headers.format?.toString();
+  if (wrongFormat !== undefined && wrongFormat !== format) {
+    return rejected("format", `header format: ${JSON.stringify(wrongFormat)} is not "${format}"`);
+  }
+  const version = versionOf(record, nowMs);
+  if (version === undefined) {
+    const given = JSON.stringify(record.headers.version?.toString());
+    return rejected("version", `header version: ${given} is not a number of microseconds`);
+  }
+  if (record.value === null) return rejected("", "value: there is none");
+  const judged = parseUser(parseJson(record.value));
+  return "user" in judged ? { user: judged.user, version } : judged;
+}
+
+/** A decimal header as a safe whole number; undefined when it is absent or anything else. */
+export function wholeHeader(record: ReceivedRecord, name: string): number | undefined {
+  const given = record.headers[name]?.toString("latin1");
+  if (given === undefined || !/^\d{1,16}$/.test(given)) return undefined;
+  const number = Number(given);
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+function versionOf(record: ReceivedRecord, nowMs: number): number | undefined {
+  if (record.headers.version !== undefined) return wholeHeader(record, "version");
+  return Math.max(0, Math.min(record.timestampMs, nowMs)) * 1000;
+}
+
+function parseJson(value: Buffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(value));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes that are not UTF-8 are refused, not replaced: a replaced character is another name. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+function rejected(path: string, reason: string) {
+  return { rejection: { path, reason } satisfies Rejection };
+}

@@ -1,0 +1,85 @@
+/**
+ * One logical run: so many users from the API, in pages. A repeated run asks for the same users, since
+ * its seed never changes.
+ */
+export interface Run {
+  readonly id: number;
+  readonly trigger: Trigger;
+  /** The time a scheduled or backfilled run stands for, whenever it really runs; ISO 8601, UTC. */
+  readonly logicalTime: string | null;
+  readonly state: RunState;
+  /** How often it has been started. */
+  readonly attempt: number;
+  readonly seed: string;
+  /** Users asked for. */
+  readonly results: number;
+  readonly nat: readonly string[];
+  /** Pages committed to the raw store. */
+  readonly pages: number;
+  /** Users received, of these accepted and rejected; accepted ones acknowledged by the topic. */
+  readonly fetched: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly published: number;
+  readonly error: string | null;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  /** Seconds from start to finish, or to now while it runs. */
+  readonly seconds: number | null;
+}
+
+export type RunState = (typeof runStates)[number];
+export const runStates = [
+  "queued",
+  "running",
+  "success",
+  "failed",
+  "cancelled",
+  "skipped",
+] as const;
+
+export type Trigger = (typeof triggers)[number];
+export const triggers = ["schedule", "manual", "backfill"] as const;
+
+/** What somebody asks for; the seed is made up when none is given. */
+export interface RunRequest {
+  readonly trigger: Trigger;
+  readonly logicalTime?: Date;
+  readonly results: number;
+  readonly nat: readonly string[];
+  readonly seed?: string;
+}
+
+/** A run taken by a worker. Only the (run, attempt, worker) that holds it may commit its pages. */
+export interface ClaimedRun {
+  readonly id: number;
+  readonly attempt: number;
+  readonly worker: string;
+  readonly seed: string;
+  readonly results: number;
+  readonly nat: readonly string[];
+  /** Pages that an earlier attempt has committed already. */
+  readonly pages: number;
+}
+
+/** The API answers at most 5000 users a request; asked for more it answers one, without a word. */
+export const pageUsers = 5000;
+
+/** The page that comes next and how many users it has; undefined when there is none left. */
+export function nextPage(
+  run: Pick<ClaimedRun, "results" | "pages">,
+): { readonly page: number; readonly results: number } | undefined {
+  const left = run.results - run.pages * pageUsers;
+  return left > 0 ? { page: run.pages + 1, results: Math.min(left, pageUsers) } : undefined;
+}
+
+/**
+ * The seed of a scheduled or backfilled run comes from its logical time, so that running it again gives
+ * the same users; a manual run's comes from its id. Both end in a letter or a hyphen, since the API
+ * appends the page number to the seed.
+ */
+export function seedOf(run: { readonly id: number; readonly logicalTime?: Date }): string {
+  if (run.logicalTime === undefined) return `run-${run.id}-`;
+  return `at-${run.logicalTime.toISOString().replace(/[-:]|\.\d{3}/g, "")}`;
+}

@@ -1,0 +1,155 @@
+import * as v from "valibot";
+
+/** One user: the value of the record on the topic and the row in the table. Every field is required. */
+export type User = v.InferOutput<typeof User>;
+
+/** Why something is not a user: `path` is where it fails, `reason` names the value and what was expected. */
+export interface Rejection {
+  readonly path: string;
+  readonly reason: string;
+}
+
+export type Judged<T> = { readonly user: T } | { readonly rejection: Rejection };
+
+/** Judges one entry of the API's `results`, and turns it into our user. Never throws. */
+export function parseApiUser(input: unknown): Judged<User> {
+  const parsed = v.safeParse(ApiUser, input, { abortEarly: true });
+  return parsed.success ? { user: toUser(parsed.output) } : { rejection: why(parsed.issues[0]) };
+}
+
+/** Judges a value that claims to be our user already: a record from the topic. Never throws. */
+export function parseUser(input: unknown): Judged<User> {
+  const parsed = v.safeParse(User, input, { abortEarly: true });
+  return parsed.success ? { user: parsed.output } : { rejection: why(parsed.issues[0]) };
+}
+
+/** Text that survives UTF-8: a lone surrogate would silently come back as another character. */
+const text = v.pipe(
+  v.string("text"),
+  v.check((value) => value.isWellFormed(), "well-formed Unicode text"),
+);
+
+/** UUIDs are values, not spellings: in lower case one user has one key and one row. */
+const uuid = v.pipe(v.string("a UUID"), v.uuid("a UUID"), v.toLowerCase());
+
+/** A day that exists, as ISO 8601 with a four-digit year. */
+const day = v.pipe(
+  v.string("a date such as 1990-01-01"),
+  v.check(isDay, "a date such as 1990-01-01"),
+);
+
+export const User = v.object(
+  {
+    id: uuid,
+    first_name: text,
+    last_name: text,
+    gender: text,
+    address: text,
+    email: text,
+    username: text,
+    dob: day,
+    registered_date: day,
+    phone: text,
+    picture: text,
+  },
+  "an object",
+);
+
+const instant = v.object(
+  {
+    date: v.pipe(
+      v.string("a timestamp such as 1990-01-01T12:00:00.000Z"),
+      v.check(isInstant, "a timestamp such as 1990-01-01T12:00:00.000Z"),
+    ),
+  },
+  "an object",
+);
+
+/**
+ * A user as the API sends it, as far as we use it: what we do not use may change without a user being
+ * refused. `street` was a text before version 1.3 of the API.
+ */
+export const ApiUser = v.object(
+  {
+    gender: text,
+    name: v.object({ first: text, last: text }, "an object"),
+    location: v.object(
+      {
+        street: v.union(
+          [text, v.object({ number: v.union([v.number(), text]), name: text })],
+          "a street with number and name",
+        ),
+        city: text,
+        state: text,
+        country: text,
+      },
+      "an object",
+    ),
+    email: text,
+    login: v.object({ uuid, username: text }, "an object"),
+    dob: instant,
+    registered: instant,
+    phone: text,
+    picture: v.object({ medium: text }, "an object"),
+  },
+  "an object",
+);
+
+function toUser(from: v.InferOutput<typeof ApiUser>): User {
+  return {
+    id: from.login.uuid,
+    first_name: from.name.first,
+    last_name: from.name.last,
+    gender: from.gender,
+    address: address(from.location),
+    email: from.email,
+    username: from.login.username,
+    dob: utcDay(from.dob.date),
+    registered_date: utcDay(from.registered.date),
+    phone: from.phone,
+    picture: from.picture.medium,
+  };
+}
+
+/** "123 Main St, City, State, Country". The API's street names may end in a space. */
+function address({ street, city, state, country }: v.InferOutput<typeof ApiUser>["location"]) {
+  const line =
+    typeof street === "string"
+      ? street.trim()
+      : `${String(street.number).trim()} ${street.name.trim()}`;
+  return `${line}, ${city.trim()}, ${state.trim()}, ${country.trim()}`;
+}
+
+function utcDay(timestamp: string): string {
+  return new Date(timestamp).toISOString().slice(0, 10);
+}
+
+function isInstant(timestamp: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(timestamp))
+    return false;
+  const time = Date.parse(timestamp);
+  return !Number.isNaN(time) && /^\d{4}-/.test(new Date(time).toISOString());
+}
+
+function isDay(value: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
+  const time = Date.parse(value);
+  // Date.parse takes February 30 for March 2 in some engines: the day must read back the same.
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(value);
+}
+
+function why(issue: v.BaseIssue<unknown>): Rejection {
+  const path = v.getDotPath(issue) ?? "";
+  return { path, reason: `${path || "value"}: ${shown(issue.input)} is not ${issue.message}` };
+}
+
+/** A value as it may stand in a message: short, on one line. */
+function shown(value: unknown): string {
+  const json = typeof value === "object" && value !== null ? kindOf(value) : JSON.stringify(value);
+  const line = json ?? "nothing";
+  return line.length > 80 ? `${line.slice(0, 80)}…` : line;
+}
+
+function kindOf(value: object): string {
+  return Array.isArray(value) ? "a list" : "an object";
+}
