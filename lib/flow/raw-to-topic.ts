@@ -1,0 +1,91 @@
+import { type Event, encode } from "../domain/event.ts";
+import { parseApiUser, type Rejection } from "../domain/user.ts";
+import type { Log } from "../log.ts";
+import { retry } from "../retry.ts";
+
+/** A raw row waiting for the topic. */
+export interface OutboxRow {
+  readonly raw: number;
+  readonly run: number;
+  readonly version: number;
+  /** The user as the API sent it. */
+  readonly payload: unknown;
+}
+
+/** A row that can never be published, and why. */
+export interface Refused {
+  readonly index: number;
+  readonly rejection: Rejection;
+}
+
+export interface Outbox {
+  /**
+   * Hands up to `limit` rows to `handle`, at least once each and to one taker at a time. When it resolves,
+   * they are gone for good, those it names as refused among the rejected; when it rejects, they are offered again. Resolves to
+   * the number of rows handed over.
+   */
+  take(
+    limit: number,
+    handle: (rows: readonly OutboxRow[]) => Promise<readonly Refused[]>,
+  ): Promise<number>;
+  /** Resolves when there may be new rows: told so, or after a second. Rejects when the signal aborts. */
+  wait(signal: AbortSignal): Promise<void>;
+}
+
+/** The topic, as its producer sees it. */
+export interface Publisher {
+  /**
+   * Resolves when the broker has acknowledged every event but those it names: refused for good, each by
+   * itself. Rejects when the outcome of any event is unknown; some may be on the topic nevertheless.
+   */
+  publish(events: readonly Event[]): Promise<readonly Refused[]>;
+}
+
+/** Moves up to `limit` rows. They go out again after a crash before the outbox commits; the sink upserts. */
+export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Promise<number> {
+  return outbox.take(limit, async (rows) => {
+    const refused: Refused[] = [];
+    const events: Event[] = [];
+    const indexes: number[] = [];
+    for (const [index, row] of rows.entries()) {
+      const judged = parseApiUser(row.payload);
+      if ("rejection" in judged) {
+        refused.push({ index, rejection: judged.rejection });
+      } else {
+        events.push(encode({ user: judged.user, version: row.version }, row));
+        indexes.push(index);
+      }
+    }
+    for (const { index, rejection } of await topic.publish(events)) {
+      refused.push({ index: indexes[index] ?? index, rejection });
+    }
+    return refused;
+  });
+}
+
+export interface RelayOptions {
+  /** Rows a transaction holds: bounds memory and how much is repeated after a crash. */
+  readonly batchRows?: number;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** The relay ends when this says so and nothing is waiting; it never ends by itself without it. */
+  readonly until?: () => Promise<boolean>;
+}
+
+/** Relays until the signal aborts. Whatever is down is waited for, outside of any transaction. */
+export async function rawToTopic(
+  outbox: Outbox,
+  topic: Publisher,
+  { batchRows = 2000, log, signal, until }: RelayOptions,
+): Promise<void> {
+  while (!signal.aborted) {
+    const rows = await retry(() => relayOnce(outbox, topic, batchRows), {
+      what: "the relay from PostgreSQL to Kafka",
+      log,
+      signal,
+    });
+    if (rows > 0) log.debug({ rows }, "published");
+    else if (await until?.()) return;
+    else await outbox.wait(signal);
+  }
+}

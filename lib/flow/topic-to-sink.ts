@@ -1,0 +1,104 @@
+import { decode, type ReceivedRecord, type VersionedUser } from "../domain/event.ts";
+import type { Rejection } from "../domain/user.ts";
+import type { Log } from "../log.ts";
+import { retry } from "../retry.ts";
+
+/** The topic, as its consumer sees it. */
+export interface RecordSource {
+  /**
+   * Hands batches to `handle`, one at a time, in the order of each partition. A batch's offsets are
+   * committed when `handle` has resolved; when it rejects, this rejects too and nothing is committed.
+   * Resolves when the signal aborts, or at the end when asked to stop there.
+   */
+  batches(
+    handle: (records: readonly ReceivedRecord[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/** The table. */
+export interface Sink {
+  /**
+   * Writes every row, so that for each id the newest version stands whatever the order of calls. Resolves
+   * when all are acknowledged but those it names, which the store refuses each by itself, for good.
+   */
+  upsert(rows: readonly VersionedUser[]): Promise<readonly RefusedRow[]>;
+}
+export interface RefusedRow {
+  readonly index: number;
+  readonly rejection: Rejection;
+}
+
+/** A record that will never be a row: the whole of it, and why. */
+export interface DeadLetter {
+  readonly record: ReceivedRecord;
+  readonly stage: "decode" | "write";
+  readonly rejection: Rejection;
+}
+
+export interface DeadLetters {
+  /** Resolves when the broker has acknowledged all of them. */
+  put(letters: readonly DeadLetter[]): Promise<void>;
+}
+
+export interface SinkOptions {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+  /** Told after each batch, before its offsets are committed. */
+  readonly onBatch?: (batch: BatchResult) => void;
+}
+export interface BatchResult {
+  readonly records: number;
+  readonly rows: number;
+  readonly deadLetters: number;
+}
+
+/**
+ * Moves records from the topic to the table until `topic` ends. Decode, write, dead-letter what must be, then
+ * let the offsets be committed: a crash anywhere before that reads the batch again, and upserts
+ * change nothing the second time. A store or a broker that is down is waited for.
+ */
+export async function topicToSink(
+  topic: RecordSource,
+  sink: Sink,
+  deadLetters: DeadLetters,
+  { log, signal, now, onBatch }: SinkOptions,
+): Promise<void> {
+  await topic.batches(async (records) => {
+    const { rows, origins, letters } = decodeAll(records, now().getTime());
+    const refused = await retry(() => sink.upsert(rows), { what: "the table", log, signal });
+    for (const { index, rejection } of refused) {
+      const record = origins[index];
+      if (record) letters.push({ record, stage: "write", rejection });
+    }
+    if (letters.length > 0) {
+      await retry(() => deadLetters.put(letters), { what: "the dead-letter topic", log, signal });
+      log.warn(
+        { deadLetters: letters.length, first: letters[0]?.rejection.reason },
+        "dead letters",
+      );
+    }
+    onBatch?.({
+      records: records.length,
+      rows: rows.length - refused.length,
+      deadLetters: letters.length,
+    });
+  }, signal);
+}
+
+function decodeAll(records: readonly ReceivedRecord[], nowMs: number) {
+  const rows: VersionedUser[] = [];
+  const origins: ReceivedRecord[] = [];
+  const letters: DeadLetter[] = [];
+  for (const record of records) {
+    const decoded = decode(record, nowMs);
+    if ("rejection" in decoded) {
+      letters.push({ record, stage: "decode", rejection: decoded.rejection });
+    } else {
+      rows.push(decoded);
+      origins.push(record);
+    }
+  }
+  return { rows, origins, letters };
+}
