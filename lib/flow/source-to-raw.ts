@@ -12,9 +12,9 @@ export interface PageRequest {
   readonly nat: readonly string[];
 }
 
-/** One page as received: the text of the whole body, and the users in it, parsed but not judged. */
+/** One page as received: the text of the list of users, and the same users, parsed but not judged. */
 export interface Page {
-  readonly body: string;
+  readonly payloads: string;
   readonly users: readonly unknown[];
 }
 
@@ -26,7 +26,8 @@ export interface Source {
 /** One page and what was found of each user in it: its id, or why it is none. */
 export interface JudgedPage {
   readonly page: number;
-  readonly body: string;
+  /** The text of a JSON array with as many entries as `users`. */
+  readonly payloads: string;
   readonly users: readonly (JudgedUser | JudgedRejection)[];
 }
 export interface JudgedUser {
@@ -71,7 +72,7 @@ export async function sourceToRaw(
       () => source.fetch({ seed: run.seed, nat: run.nat, ...next }, signal),
       { what: "the API", log, signal, attempts, baseMs: 500, maxMs: 30_000 },
     );
-    const judged = { page: next.page, body: page.body, users: page.users.map(judge) };
+    const judged = { page: next.page, payloads: page.payloads, users: page.users.map(judge) };
     await retry(() => store.commitPage(run, judged), { what: "PostgreSQL", log, signal });
     log.info({ run: run.id, page: next.page, users: page.users.length }, "page committed");
     pages = next.page;

@@ -1,0 +1,23 @@
+import { readdir } from "node:fs/promises";
+import type { Sql } from "./postgres.ts";
+
+/** Applies the migrations that have not been applied, each in a transaction of its own. Safe to repeat and to race. */
+export async function migrate(sql: Sql): Promise<readonly string[]> {
+  const folder = new URL("migrations/", import.meta.url);
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
+  const applied: string[] = [];
+  for (const file of files) {
+    const text = await Bun.file(new URL(file, folder)).text();
+    await sql.begin(async (tx) => {
+      // Any fixed number: one migration at a time, whoever else starts.
+      await tx`select pg_advisory_xact_lock(7305214)`;
+      await tx`create table if not exists migrations (name text primary key, applied_at timestamptz default now())`;
+      const done =
+        await tx`insert into migrations (name) values (${file}) on conflict do nothing returning name`;
+      if (done.length === 0) return;
+      await tx.unsafe(text);
+      applied.push(file);
+    });
+  }
+  return applied;
+}
