@@ -11,7 +11,8 @@ export interface VersionedUser {
 export interface Event {
   readonly key: string;
   readonly value: Buffer;
-  readonly headers: Readonly<Record<string, string>>;
+  /** One name and value each, in order. */
+  readonly headers: readonly Readonly<Record<string, string>>[];
 }
 
 /** A record of the topic, as read: whatever a producer, ours or another, put there. */
@@ -41,7 +42,7 @@ export function encode({ user, version }: VersionedUser, { run, raw }: Origin): 
   return {
     key: user.id,
     value: Buffer.from(JSON.stringify(user)),
-    headers: { version: String(version), format, run: String(run), raw: String(raw) },
+    headers: [{ version: String(version) }, { format }, { run: String(run) }, { raw: String(raw) }],
   };
 }
 

@@ -1,0 +1,265 @@
+import type {
+  KafkaConsumer,
+  LibrdKafkaError,
+  Message,
+  TopicPartition,
+} from "@confluentinc/kafka-javascript";
+import type { Config } from "../config.ts";
+import type { ReceivedRecord } from "../domain/event.ts";
+import type { RecordSource } from "../flow/topic-to-sink.ts";
+import { loadKafkaClient } from "../native/load.ts";
+import { retry } from "../retry.ts";
+import {
+  called,
+  clientProperties,
+  codes,
+  ensureTopics,
+  type Kafka,
+  kafkaCode,
+  type TopicOptions,
+} from "./kafka.ts";
+import { createOffsets, type Offsets } from "./offsets.ts";
+import { endOffsets, reached } from "./watermarks.ts";
+
+export interface Consumer extends RecordSource, AsyncDisposable {}
+
+export interface ConsumerOptions extends TopicOptions {
+  /** Records handed over at once, at most. */
+  readonly batchRecords?: number;
+  /** Ends `batches` when the group has committed what was the end of every partition at the start. */
+  readonly drain?: boolean;
+}
+
+const connectMs = 10_000;
+const requestMs = 10_000;
+/** How long one poll waits for the first record: how late an abort or a rebalance is heard. */
+const pollMs = 200;
+/** A batch that takes longer than this pauses its partitions, and the member goes on polling. */
+const pauseAfterMs = 2000;
+
+/**
+ * A member of the group, reading from where the group has committed. Waits for Kafka as long as it is down. A fatal error of
+ * the client makes a new client, which starts again from the committed offsets.
+ */
+export async function openConsumer(
+  config: Config["topic"],
+  { log, signal, batchRecords = 1000, drain = false }: ConsumerOptions,
+): Promise<Consumer> {
+  const options = { log, signal };
+  await ensureTopics(config, options);
+  const kafka = await loadKafkaClient();
+  const offsets = createOffsets(config.name);
+  const reopen = () =>
+    retry(() => connect(kafka, config, offsets, options), {
+      what: `Kafka at ${config.brokers.join(",")}`,
+      log,
+      signal,
+    });
+  let consumer = await reopen();
+  const ends = drain ? await endOffsets(consumer, config.name, options) : undefined;
+
+  const commit = async () => {
+    const toCommit = offsets.uncommitted();
+    if (toCommit.length === 0) return;
+    try {
+      await called<void>("commit", (done) => consumer.commitCb(toCommit, done));
+      offsets.committed(toCommit);
+    } catch (error) {
+      // Not lost: the next commit covers it, and whoever owns the partition by then reads it again.
+      log.warn({ reason: String(error) }, "offsets not committed");
+    }
+  };
+
+  return {
+    batches: async (handle, stop) => {
+      let early: readonly ReceivedRecord[] = [];
+      while (!stop.aborted) {
+        const polled = await poll(consumer, batchRecords).catch(async (error) => {
+          log.warn({ reason: String(error) }, "poll failed");
+          if (kafkaCode(error) !== codes.fatal) return [];
+          await disconnect(consumer);
+          offsets.reset();
+          early = [];
+          consumer = await reopen();
+          return [];
+        });
+        const records = [...early, ...polled];
+        early = [];
+        if (records.length > 0) {
+          const marks = offsets.marks(records);
+          early = await stayingInGroup(consumer, offsets, handle(records));
+          offsets.done(marks);
+        }
+        offsets.reachedEnds();
+        await commit();
+        if (
+          ends &&
+          records.length < batchRecords &&
+          early.length === 0 &&
+          (await reached(consumer, config.name, ends))
+        ) {
+          return;
+        }
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await commit();
+      await disconnect(consumer);
+    },
+  };
+}
+
+async function connect(
+  kafka: Kafka,
+  config: Config["topic"],
+  offsets: Offsets,
+  { log }: TopicOptions,
+): Promise<KafkaConsumer> {
+  const consumer = new kafka.KafkaConsumer(
+    {
+      ...consumerProperties(config),
+      rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
+        onRebalance(consumer, offsets, error, partitions);
+        const gained = kafkaCode(error) === codes.assign;
+        log.info(
+          { partitions: partitions.map((p) => p.partition) },
+          gained ? "assigned" : "revoked",
+        );
+      },
+    },
+    {},
+  );
+  consumer.on("event.error", (error) => log.debug({ reason: error.message }, "consumer"));
+  consumer.on("partition.eof", ({ partition, offset }) => offsets.end(partition, offset));
+  await called("connect", (done) =>
+    consumer.connect({ topic: config.name, timeout: connectMs }, done),
+  );
+  consumer.setDefaultConsumeTimeout(pollMs);
+  // Waits for the first record only: a batch is what is there, without a timer.
+  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
+  consumer.subscribe([config.name]);
+  return consumer;
+}
+
+function consumerProperties(config: Config["topic"]) {
+  const classic = {
+    "partition.assignment.strategy": "cooperative-sticky",
+    // A dead member's partitions go to another after this.
+    "session.timeout.ms": 10_000,
+    "heartbeat.interval.ms": 3000,
+  };
+  return clientProperties(config, {
+    "group.id": config.group,
+    "enable.auto.commit": false,
+    "enable.auto.offset.store": false,
+    "auto.offset.reset": "earliest",
+    "enable.partition.eof": true,
+    // The new group protocol of Kafka 4 leaves these to the broker, and refuses a client that sets them.
+    ...(config.properties["group.protocol"] === "consumer" ? {} : classic),
+    // Bounds what is fetched ahead.
+    "queued.max.messages.kbytes": 16_384,
+    // The default of a second stalls consuming whenever the local queue was full.
+    "fetch.queue.backoff.ms": 10,
+  });
+}
+
+function onRebalance(
+  consumer: KafkaConsumer,
+  offsets: Offsets,
+  error: LibrdKafkaError,
+  partitions: TopicPartition[],
+): void {
+  const gained = kafkaCode(error) === codes.assign;
+  const cooperative = consumer.rebalanceProtocol() === "COOPERATIVE";
+  if (gained) {
+    offsets.assigned(partitions);
+    if (cooperative) consumer.incrementalAssign(partitions);
+    else consumer.assign(partitions);
+    if (offsets.paused) consumer.pause(partitions);
+  } else {
+    offsets.revoked(partitions);
+    if (cooperative) consumer.incrementalUnassign(partitions);
+    else consumer.unassign();
+  }
+}
+
+function poll(consumer: KafkaConsumer, count: number): Promise<readonly ReceivedRecord[]> {
+  return called<Message[]>("poll", (done) => consumer.consume(count, done)).then((messages) =>
+    messages.map(received),
+  );
+}
+
+function received(message: Message): ReceivedRecord {
+  return {
+    topic: message.topic,
+    partition: message.partition,
+    offset: message.offset,
+    timestampMs: message.timestamp ?? -1,
+    key: bytes(message.key),
+    value: message.value,
+    headers: headers(message),
+  };
+}
+
+function headers(message: Message): Record<string, Buffer> {
+  const all: Record<string, Buffer> = {};
+  for (const header of message.headers ?? []) {
+    for (const name in header) {
+      const value = bytes(header[name]);
+      if (value !== null) all[name] = value;
+    }
+  }
+  return all;
+}
+
+function bytes(value: unknown): Buffer | null {
+  if (value === null || value === undefined) return null;
+  return Buffer.isBuffer(value) ? value : Buffer.from(String(value));
+}
+
+/**
+ * Waits for the work on a batch. A member that stops polling is expelled from its group, so when it takes
+ * long all partitions are paused and polling goes on, to hear of rebalances. What it gives nevertheless, of a
+ * partition gained at that moment, is returned: it belongs before what is read next.
+ */
+async function stayingInGroup(
+  consumer: KafkaConsumer,
+  offsets: Offsets,
+  work: Promise<void>,
+): Promise<readonly ReceivedRecord[]> {
+  const early: ReceivedRecord[] = [];
+  if (!(await settlesWithin(work, pauseAfterMs))) {
+    consumer.pause(consumer.assignments());
+    offsets.paused = true;
+    do early.push(...(await poll(consumer, 1).catch(() => [])));
+    while (!(await settlesWithin(work, pauseAfterMs)));
+    offsets.paused = false;
+    consumer.resume(consumer.assignments());
+  }
+  await work;
+  return early;
+}
+
+async function settlesWithin(work: Promise<void>, ms: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, ms, false);
+  const settled = work.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([settled, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function disconnect(consumer: KafkaConsumer): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, requestMs);
+    consumer.disconnect(() => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,178 @@
+import type {
+  LibrdKafkaError,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "@confluentinc/kafka-javascript";
+import type { Config } from "../config.ts";
+import { type ErrorCode, PipelineError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { loadKafkaClient } from "../native/load.ts";
+import { retry } from "../retry.ts";
+
+/** What both sides of the topic share: the client, its settings, its errors in our words, and the topics. */
+
+export type Kafka = typeof import("@confluentinc/kafka-javascript");
+export type Properties = Record<string, string | number | boolean>;
+
+export interface TopicOptions {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+// What the package has and its types leave out.
+declare module "@confluentinc/kafka-javascript" {
+  interface KafkaConsumer {
+    commitCb(offsets: TopicPartitionOffset[], done: (error: LibrdKafkaError | null) => void): this;
+    rebalanceProtocol(): "NONE" | "COOPERATIVE" | "EAGER";
+    incrementalAssign(partitions: TopicPartition[]): this;
+    incrementalUnassign(partitions: TopicPartition[]): this;
+    setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
+  }
+}
+
+/** Settings of every client; what the user sets in KAFKA_PROPERTIES wins. */
+export function clientProperties(config: Config["topic"], own: Properties): Properties {
+  return {
+    "bootstrap.servers": config.brokers.join(","),
+    "client.id": "users-pipeline",
+    // Found again quickly after a restart; the default backs off to 10 s.
+    "reconnect.backoff.max.ms": 2000,
+    "allow.auto.create.topics": false,
+    ...own,
+    ...config.properties,
+  };
+}
+
+/** How large a record of the topic may be: the default of Kafka's brokers and clients. */
+export const maxRecordBytes = 1_048_576;
+/** A dead letter is the whole record with headers saying why: twice the size always holds it. */
+export const maxDeadLetterBytes = 2 * maxRecordBytes;
+
+const requestMs = 10_000;
+
+/** Creates the topic and the dead-letter topic if they are missing; waits for Kafka as long as it is down. */
+export async function ensureTopics(
+  config: Config["topic"],
+  { log, signal }: TopicOptions,
+): Promise<void> {
+  const kafka = await loadKafkaClient();
+  await retry(() => createTopics(kafka, config), {
+    what: `Kafka at ${config.brokers.join(",")}`,
+    hint: "is it running? `bun run servers up` starts a local one; KAFKA_BROKERS names another",
+    log,
+    signal,
+  });
+}
+
+async function createTopics(kafka: Kafka, config: Config["topic"]): Promise<void> {
+  const properties = clientProperties(config, {});
+  const admin = await asked("connect", () => Promise.resolve(kafka.AdminClient.create(properties)));
+  try {
+    for (const { name, settings } of [
+      { name: config.name, settings: {} },
+      {
+        name: config.deadLetters,
+        settings: { "retention.ms": "-1", "max.message.bytes": String(maxDeadLetterBytes) },
+      },
+    ]) {
+      await called<void>(`create topic ${name}`, (done) =>
+        admin.createTopic(
+          {
+            topic: name,
+            num_partitions: config.partitions,
+            replication_factor: config.replication,
+            config: settings,
+          },
+          requestMs,
+          done,
+        ),
+      ).catch((error) => {
+        if (kafkaCode(error) !== codes.topicExists) throw error;
+      });
+    }
+  } finally {
+    admin.disconnect();
+  }
+}
+
+/** A call of the client with its callback as a promise, its error in our words. */
+export function called<T>(
+  what: string,
+  call: (done: (error: unknown, result?: T) => void) => void,
+): Promise<T> {
+  return asked(
+    what,
+    () =>
+      new Promise<T>((resolve, reject) => {
+        call((error, result) => (error ? reject(error) : resolve(result as T)));
+      }),
+  );
+}
+
+/** Calls Kafka and says what went wrong in our words: `what` was asked of it. */
+export async function asked<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw kafkaError(what, cause);
+  }
+}
+
+export function kafkaError(what: string, cause: unknown): PipelineError {
+  if (cause instanceof PipelineError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new PipelineError(codeOf(cause), `Kafka, ${what}: ${message}`, { cause });
+}
+
+/** The client's own number for an error of ours or of its own; undefined for anything else. */
+export function kafkaCode(error: unknown): number | undefined {
+  const at = error instanceof PipelineError ? error.cause : error;
+  return at instanceof Error && "code" in at && typeof at.code === "number" ? at.code : undefined;
+}
+
+/** librdkafka's numbers: those below zero are its own, the others the protocol's. */
+export const codes = {
+  queueFull: -184,
+  invalidArgument: -186,
+  timedOut: -185,
+  messageTimedOut: -192,
+  unknownProperty: -178,
+  assign: -175,
+  revoke: -174,
+  fatal: -150,
+  messageTooLarge: 10,
+  invalidTopic: 17,
+  recordListTooLarge: 18,
+  requestTimedOut: 7,
+  invalidTimestamp: 32,
+  topicExists: 36,
+  invalidPartitions: 37,
+  invalidReplication: 38,
+  invalidConfig: 40,
+  invalidRecord: 87,
+} as const;
+
+/** Errors that concern one record alone: sending it again will never help. */
+export const recordCodes: readonly number[] = [
+  codes.messageTooLarge,
+  codes.recordListTooLarge,
+  codes.invalidTimestamp,
+  codes.invalidRecord,
+];
+
+const timeouts: readonly number[] = [codes.timedOut, codes.messageTimedOut, codes.requestTimedOut];
+const settingCodes: readonly number[] = [
+  codes.invalidArgument,
+  codes.unknownProperty,
+  codes.invalidTopic,
+  codes.invalidPartitions,
+  codes.invalidConfig,
+];
+
+function codeOf(error: unknown): ErrorCode {
+  const code = kafkaCode(error);
+  if (code === undefined) return "unavailable";
+  if (timeouts.includes(code)) return "timeout";
+  if (recordCodes.includes(code)) return "refused";
+  return settingCodes.includes(code) ? "usage" : "unavailable";
+}
