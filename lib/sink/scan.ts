@@ -1,0 +1,68 @@
+import type { Client, types } from "cassandra-driver";
+import type { Config } from "../config.ts";
+import type { VersionedUser } from "../domain/event.ts";
+import type { User } from "../domain/user.ts";
+import { asked } from "./client.ts";
+import { columns } from "./schema.ts";
+
+/** Reads the whole table, of any size, a slice of the token ring at a time. */
+export interface Scan {
+  /** Every row with its write time, in no particular order, in pages of bounded size. */
+  scan(): AsyncGenerator<readonly VersionedUser[]>;
+  /** A few rows, to look at. */
+  sample(count: number): Promise<readonly User[]>;
+}
+
+const slices = 64n;
+const pageRows = 2000;
+
+export function createScan(client: Client, { keyspace, table }: Config["sink"]): Scan {
+  const names = columns.join(", ");
+  const slice =
+    `select ${names}, writetime(first_name) as version from ${keyspace}.${table} ` +
+    "where token(id) >= ? and token(id) <= ?";
+  return {
+    async *scan() {
+      for (const [from, to] of ring()) {
+        let pageState: string | undefined;
+        do {
+          const state = pageState;
+          const page = await asked("read the table", () =>
+            client.execute(slice, [from, to], {
+              prepare: true,
+              fetchSize: pageRows,
+              ...(state === undefined ? {} : { pageState: state }),
+            }),
+          );
+          yield page.rows.map((row) => ({
+            user: userOf(row),
+            version: Number(row.get("version")),
+          }));
+          pageState = page.pageState || undefined;
+        } while (pageState !== undefined);
+      }
+    },
+    sample: (count) =>
+      asked("read some rows", async () => {
+        const found = await client.execute(
+          `select ${names} from ${keyspace}.${table} limit ${count}`,
+        );
+        return found.rows.map(userOf);
+      }),
+  };
+}
+
+/** The token ring of Murmur3, from -2^63 to 2^63-1, in slices small enough not to time out. */
+function* ring(): Generator<readonly [string, string]> {
+  const least = -(2n ** 63n);
+  const width = 2n ** 64n / slices;
+  for (let i = 0n; i < slices; i++) {
+    yield [String(least + i * width), String(least + (i + 1n) * width - 1n)];
+  }
+}
+
+/** A row as a user. What was written by others may lack columns: they read as empty, and so as different. */
+function userOf(row: types.Row): User {
+  const entries = columns.map((name) => [name, String(row.get(name) ?? "")]);
+  return Object.fromEntries(entries) as User;
+}
