@@ -37,9 +37,10 @@ export async function openRawStore(
     signal,
   });
   const outbox = opening.use(createOutbox(sql));
+  const runs = opening.use(createRuns(sql));
   const owned = opening.move();
   return {
-    runs: createRuns(sql),
+    runs,
     outbox,
     schedule: createScheduleStore(sql),
     ping: async () => {

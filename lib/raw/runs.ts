@@ -6,11 +6,13 @@ import {
   seedOf,
 } from "../domain/run.ts";
 import { PipelineError } from "../errors.ts";
-import type { JudgedPage, PageStore } from "../flow/source-to-raw.ts";
+import type { RunStore } from "../flow/perform-runs.ts";
+import type { JudgedPage } from "../flow/source-to-raw.ts";
+import { createBell } from "./bell.ts";
 import { asked, type Sql } from "./postgres.ts";
 
 /** Runs and their pages. Pages are committed by the worker that holds the run, and by no other. */
-export interface Runs extends PageStore {
+export interface Runs extends RunStore, AsyncDisposable {
   /** Queues a run. A logical time that has a run already gives that run, unchanged. */
   create(request: RunRequest): Promise<Run>;
   /** Takes the oldest queued run, or the one named, or one whose worker has been silent for too long. */
@@ -30,7 +32,10 @@ export interface Runs extends PageStore {
 export const silentAfterMs = 30_000;
 
 export function createRuns(sql: Sql): Runs {
+  const bell = createBell(sql, "runs");
   return {
+    wait: bell.wait,
+    [Symbol.asyncDispose]: bell[Symbol.asyncDispose],
     create: (request) => asked("queue a run", () => create(sql, request)),
     claim: (worker, id) => asked("take a run", () => claim(sql, worker, id)),
     heartbeat: (run) =>

@@ -1,0 +1,67 @@
+import type { Run, RunRequest } from "../domain/run.ts";
+import type { Log } from "../log.ts";
+import { retry } from "../retry.ts";
+import { sleep } from "../sleep.ts";
+import { together } from "../together.ts";
+import { performRun, type RunStore } from "./perform-runs.ts";
+import { type Outbox, type Publisher, rawToTopic } from "./raw-to-topic.ts";
+import type { Source } from "./source-to-raw.ts";
+
+export interface OnceRuns extends RunStore {
+  create(request: RunRequest): Promise<Run>;
+  get(id: number): Promise<Run | undefined>;
+}
+
+export interface OnceStations {
+  readonly source: Source;
+  readonly runs: OnceRuns;
+  readonly outbox: Outbox;
+  readonly topic: Publisher;
+}
+
+export interface OnceOptions {
+  readonly worker: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Told a few times a second how far the run has come. */
+  readonly onProgress?: (run: Run) => void;
+}
+
+const lookMs = 250;
+
+/**
+ * One run from the API to the topic: resolves when it has ended and all that it accepted is acknowledged by the topic, whoever
+ * fetched or relayed it.
+ */
+export async function ingestOnce(
+  request: RunRequest,
+  { source, runs, outbox, topic }: OnceStations,
+  { worker, log, signal, onProgress }: OnceOptions,
+): Promise<Run> {
+  const waiting = { what: "PostgreSQL", log, signal };
+  const made = await retry(() => runs.create(request), waiting);
+  const done = new AbortController();
+  let last = made;
+  await together(AbortSignal.any([signal, done.signal]), [
+    async (either) => {
+      const run = await retry(() => runs.claim(worker, made.id), waiting);
+      // A service that runs beside this took it first: it will do it just as well.
+      if (run) await performRun(run, runs, source, { log, signal: either });
+    },
+    (either) => rawToTopic(outbox, topic, { log, signal: either }),
+    async (either) => {
+      while (!ended(last) || last.published < last.accepted) {
+        await sleep(lookMs, either);
+        last = (await retry(() => runs.get(made.id), waiting)) ?? last;
+        onProgress?.(last);
+      }
+      done.abort();
+    },
+  ]);
+  signal.throwIfAborted();
+  return last;
+}
+
+function ended(run: Run): boolean {
+  return run.state !== "queued" && run.state !== "running";
+}
