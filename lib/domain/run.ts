@@ -83,3 +83,9 @@ export function seedOf(run: { readonly id: number; readonly logicalTime?: Date }
   if (run.logicalTime === undefined) return `run-${run.id}-`;
   return `at-${run.logicalTime.toISOString().replace(/[-:]|\.\d{3}/g, "")}`;
 }
+
+/** A run in one line, for people. */
+export function runText(run: Run): string {
+  const counts = `${run.fetched} users fetched, ${run.accepted} accepted, ${run.rejected} rejected, ${run.published} published`;
+  return `run ${run.id} ${run.state}: ${counts}, seed ${run.seed}, in ${run.seconds ?? 0} s\n`;
+}

@@ -115,20 +115,15 @@ async function connect(
   offsets: Offsets,
   { log }: TopicOptions,
 ): Promise<KafkaConsumer> {
-  const consumer = new kafka.KafkaConsumer(
-    {
-      ...consumerProperties(config),
-      rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
-        onRebalance(consumer, offsets, error, partitions);
-        const gained = kafkaCode(error) === codes.assign;
-        log.info(
-          { partitions: partitions.map((p) => p.partition) },
-          gained ? "assigned" : "revoked",
-        );
-      },
+  // No second argument: even an empty one replaces the topic settings, and `earliest` with them.
+  const consumer = new kafka.KafkaConsumer({
+    ...consumerProperties(config),
+    rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
+      onRebalance(consumer, offsets, error, partitions);
+      const gained = kafkaCode(error) === codes.assign;
+      log.info({ partitions: partitions.map((p) => p.partition) }, gained ? "assigned" : "revoked");
     },
-    {},
-  );
+  });
   consumer.on("event.error", (error) => log.debug({ reason: error.message }, "consumer"));
   consumer.on("partition.eof", ({ partition, offset }) => offsets.end(partition, offset));
   await called("connect", (done) =>

@@ -1,0 +1,28 @@
+import * as v from "valibot";
+import type { RunRequest } from "./domain/run.ts";
+import { PipelineError } from "./errors.ts";
+import { invalid, NewRun } from "./http/requests.ts";
+
+/** The run that `--results`, `--seed` and `--nat` ask for, judged like one asked for by HTTP. */
+export function runRequest(
+  given: { readonly results?: string; readonly seed?: string; readonly nat?: string },
+  defaults: Pick<RunRequest, "results" | "nat">,
+): RunRequest {
+  const { results, seed, nat } = given;
+  const parsed = v.safeParse(NewRun, {
+    ...(results === undefined ? {} : { results: Number(results) }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(nat === undefined ? {} : { nat: nat.split(",").map((each) => each.trim().toLowerCase()) }),
+  });
+  if (!parsed.success) {
+    const faults = invalid(parsed.issues).map(({ path, message }) => `--${path}=${message}`);
+    throw new PipelineError("usage", faults.join("\n"));
+  }
+  const { output } = parsed;
+  return {
+    trigger: "manual",
+    results: output.results ?? defaults.results,
+    nat: output.nat ?? defaults.nat,
+    ...(output.seed === undefined ? {} : { seed: output.seed }),
+  };
+}

@@ -1,0 +1,88 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { secureHeaders } from "hono/secure-headers";
+import * as v from "valibot";
+import type { Run, RunRequest } from "../domain/run.ts";
+import { PipelineError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { bearerToken } from "./auth.ts";
+import { problem } from "./problem.ts";
+import { invalid, jsonBody, NewRun, RunList } from "./requests.ts";
+
+/** What the routes show and change. */
+export interface AppDeps {
+  readonly runs: {
+    create(request: RunRequest): Promise<Run>;
+    get(id: number): Promise<Run | undefined>;
+    list(options: { readonly limit: number; readonly before?: number }): Promise<readonly Run[]>;
+  };
+  readonly schedule: { get(): Promise<unknown> };
+  /** Rejects, with the reason, while the service cannot do its work. */
+  readonly ready: () => Promise<void>;
+  /** What a run asks for when its request does not say. */
+  readonly defaults: Pick<RunRequest, "results" | "nat">;
+  readonly token: string;
+  readonly log: Log;
+}
+
+const maxBodyBytes = 64 * 1024;
+
+/** The HTTP API of the service. Listens to nothing. */
+export function createApp({ runs, schedule, ready, defaults, token, log }: AppDeps): Hono {
+  const app = new Hono();
+  app.use(secureHeaders());
+  app.use(bearerToken(token));
+  app.use(
+    bodyLimit({
+      maxSize: maxBodyBytes,
+      onError: (c) => problem(c, { status: 413, title: "The body is larger than 64 KiB" }),
+    }),
+  );
+
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.get("/readyz", async (c) => {
+    await ready();
+    return c.json({ status: "ok" });
+  });
+
+  app.post("/api/runs", async (c) => {
+    if (!/^application\/json\b/i.test(c.req.header("content-type") ?? "")) {
+      return problem(c, { status: 415, title: "The content type must be application/json" });
+    }
+    const body = v.safeParse(NewRun, await jsonBody(c));
+    if (!body.success) {
+      return problem(c, { status: 422, title: "Not a run", errors: invalid(body.issues) });
+    }
+    const { results = defaults.results, nat = defaults.nat, seed } = body.output;
+    const request = { trigger: "manual", results, nat, ...(seed ? { seed } : {}) } as const;
+    const made = await runs.create(request);
+    return c.json(made, 202, { location: `/api/runs/${made.id}` });
+  });
+
+  app.get("/api/runs", async (c) => {
+    const query = v.safeParse(RunList, c.req.query());
+    if (!query.success) {
+      return problem(c, { status: 422, title: "Not a query", errors: invalid(query.issues) });
+    }
+    const { limit, before } = query.output;
+    const page = { limit: Number(limit), ...(before ? { before: Number(before) } : {}) };
+    return c.json({ runs: await runs.list(page) });
+  });
+
+  app.get("/api/runs/:id{[0-9]{1,15}}", async (c) => {
+    const run = await runs.get(Number(c.req.param("id")));
+    return run ? c.json(run) : problem(c, { status: 404, title: "No such run" });
+  });
+
+  app.get("/api/schedule", async (c) => c.json(await schedule.get()));
+
+  app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));
+  app.onError((error, c) => {
+    if (error instanceof PipelineError && error.retryable) {
+      return problem(c, { status: 503, title: "Not ready", detail: error.message });
+    }
+    log.error({ path: c.req.path, error: Bun.inspect(error) }, "request failed");
+    return problem(c, { status: 500, title: "A fault of ours; the log says more" });
+  });
+  return app;
+}

@@ -1,0 +1,16 @@
+import type { Context } from "hono";
+
+/** What went wrong, as `application/problem+json` (RFC 9457) says it. */
+export interface Problem {
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 500 | 503;
+  readonly title: string;
+  readonly detail?: string;
+  /** Each field that is wrong: its path, and what is wrong with it. */
+  readonly errors?: readonly { readonly path: string; readonly message: string }[];
+}
+
+export function problem(c: Context, what: Problem): Response {
+  return c.body(JSON.stringify({ type: "about:blank", ...what }), what.status, {
+    "content-type": "application/problem+json",
+  });
+}

@@ -1,0 +1,58 @@
+import type { BatchResult } from "../lib/flow/topic-to-sink.ts";
+import { topicToSink } from "../lib/flow/topic-to-sink.ts";
+import { createHealth } from "../lib/http/health.ts";
+import { listen, requireProtection } from "../lib/http/listen.ts";
+import { createProgress } from "../lib/progress.ts";
+import { run } from "../lib/run.ts";
+import { openSink } from "../lib/sink/cassandra.ts";
+import { openConsumer } from "../lib/topic/consumer.ts";
+import { openDeadLetters } from "../lib/topic/dead-letters.ts";
+
+const command = {
+  name: "consume",
+  about:
+    "Kafka -> Cassandra or ScyllaDB, in batches. Goes on for ever, or to the end with --drain.",
+  options: {
+    drain: { type: "boolean", about: "ends when all that is there now is written and committed" },
+    json: { type: "boolean", about: "--drain: print what was done as JSON" },
+  },
+} as const;
+
+await run(command, async ({ config, log, options, signal }) => {
+  const { drain = false, json = false } = options;
+  if (!drain) requireProtection(config.http);
+  await using sink = await openSink(config.sink, { log, signal });
+  await using letters = await openDeadLetters(config.topic, { log, signal });
+  await using topic = await openConsumer(config.topic, { log, signal, drain });
+  await using closing = new AsyncDisposableStack();
+  if (!drain) {
+    const { host, consumerPort: port } = config.http;
+    const server = closing.use(
+      listen(createHealth(sink.ping), { host, port, setting: "CONSUMER_PORT" }),
+    );
+    log.info({ url: server.url }, "listening");
+  }
+
+  using progress = createProgress({ label: "consume", unit: "records" });
+  const started = performance.now();
+  const total = { records: 0, rows: 0, deadLetters: 0 };
+  const onBatch = (batch: BatchResult) => {
+    total.records += batch.records;
+    total.rows += batch.rows;
+    total.deadLetters += batch.deadLetters;
+    if (drain) progress.show(total.records);
+    log.debug({ ...batch }, "batch written");
+  };
+  await topicToSink(topic, sink, letters, { log, signal, now: () => new Date(), onBatch });
+  if (!drain) return 0;
+  signal.throwIfAborted();
+  const seconds = (performance.now() - started) / 1000;
+  const done = { ...total, seconds, rowsPerSecond: Math.round(total.rows / seconds) };
+  process.stdout.write(json ? `${JSON.stringify(done)}\n` : drainText(done));
+  return 0;
+});
+
+function drainText(done: BatchResult & { seconds: number; rowsPerSecond: number }): string {
+  const { records, rows, deadLetters, seconds, rowsPerSecond } = done;
+  return `${records} records read: ${rows} rows written, ${deadLetters} dead letters, in ${seconds.toFixed(1)} s (${rowsPerSecond} rows/s)\n`;
+}

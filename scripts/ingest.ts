@@ -1,0 +1,69 @@
+import { runRequest } from "../lib/arguments.ts";
+import { PipelineError } from "../lib/errors.ts";
+import { runText } from "../lib/domain/run.ts";
+import { ingestOnce } from "../lib/flow/ingest-once.ts";
+import { performRuns } from "../lib/flow/perform-runs.ts";
+import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
+import { createApp } from "../lib/http/app.ts";
+import { listen, requireProtection } from "../lib/http/listen.ts";
+import { createProgress } from "../lib/progress.ts";
+import { openRawStore } from "../lib/raw/postgres.ts";
+import { run } from "../lib/run.ts";
+import { scheduleRuns } from "../lib/schedule/scheduler.ts";
+import { openSource } from "../lib/source/randomuser.ts";
+import { together } from "../lib/together.ts";
+import { openProducer } from "../lib/topic/producer.ts";
+
+const command = {
+  name: "ingest",
+  about: "API -> PostgreSQL -> Kafka: on a schedule and by HTTP, or --once.",
+  options: {
+    once: { type: "boolean", about: "one run now; ends when its records are on the topic" },
+    results: { type: "string", value: "N", about: "--once: how many users (RESULTS)" },
+    seed: { type: "string", value: "S", about: "--once: the same seed gives the same users" },
+    nat: { type: "string", value: "gb,us", about: "--once: nationalities (NAT)" },
+    json: { type: "boolean", about: "--once: print the run as JSON" },
+  },
+} as const;
+
+await run(command, async ({ config, log, options, signal }) => {
+  const worker = `${process.pid}-${crypto.randomUUID()}`;
+  const defaults = { ...config.runs };
+  const request = runRequest(options, defaults);
+  if (!options.once) requireProtection(config.http);
+  await using topic = await openProducer(config.topic, { log, signal });
+  await using raw = await openRawStore(config.raw, { log, signal });
+  const { runs, outbox } = raw;
+  const source = openSource(config.source, { log });
+
+  if (options.once) {
+    using progress = createProgress({ label: "ingest", unit: "users" });
+    const onProgress = (now: { published: number }) =>
+      progress.show(now.published, request.results);
+    const stations = { source, runs, outbox, topic };
+    const ended = await ingestOnce(request, stations, { worker, log, signal, onProgress });
+    if (ended.state !== "success")
+      throw new PipelineError("refused", `run ${ended.id}: ${ended.error}`);
+    process.stdout.write(options.json ? `${JSON.stringify(ended)}\n` : runText(ended));
+    return 0;
+  }
+
+  await raw.schedule.apply(config.schedule);
+  const app = createApp({
+    runs,
+    schedule: raw.schedule,
+    ready: raw.ping,
+    defaults,
+    token: config.http.token,
+    log,
+  });
+  await using server = listen(app, { ...config.http, setting: "PORT" });
+  log.info({ url: server.url }, "listening");
+  const now = () => new Date();
+  await together(signal, [
+    (signal) => scheduleRuns(raw.schedule, runs, { request: defaults, now, log, signal }),
+    (signal) => performRuns(runs, source, { worker, log, signal }),
+    (signal) => rawToTopic(outbox, topic, { log, signal }),
+  ]);
+  return 0;
+});
