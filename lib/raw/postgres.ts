@@ -1,8 +1,10 @@
 import postgres from "postgres";
 import type { Config } from "../config.ts";
 import { type ErrorCode, PipelineError } from "../errors.ts";
+import type { Ledger } from "../flow/verify.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
+import { openLedger } from "./ledger.ts";
 import { migrate } from "./migrate.ts";
 import { createOutbox, type RawOutbox } from "./outbox.ts";
 import { createRuns, type Runs } from "./runs.ts";
@@ -13,6 +15,10 @@ export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
   readonly outbox: RawOutbox;
   readonly schedule: ScheduleStore;
+  /** Compares what was received with what arrived. */
+  openLedger(): Promise<Ledger & AsyncDisposable>;
+  /** A few raw rows, to look at: the newest. */
+  sample(count: number): Promise<readonly Record<string, unknown>[]>;
   /** Resolves when PostgreSQL answers a query. */
   ping(): Promise<void>;
 }
@@ -43,6 +49,13 @@ export async function openRawStore(
     runs,
     outbox,
     schedule: createScheduleStore(sql),
+    openLedger: () => openLedger(sql),
+    sample: (count) =>
+      asked("read some raw rows", async () => [
+        ...(await sql`
+          select id, run_id, page, position, version, user_id, payload
+          from raw_users order by id desc limit ${count}`),
+      ]),
     ping: async () => {
       await asked("ping", () => sql`select 1`);
     },

@@ -18,6 +18,7 @@ import {
   kafkaCode,
   type TopicOptions,
 } from "./kafka.ts";
+import { received } from "./messages.ts";
 import { createOffsets, type Offsets } from "./offsets.ts";
 import { endOffsets, reached } from "./watermarks.ts";
 
@@ -182,34 +183,6 @@ function poll(consumer: KafkaConsumer, count: number): Promise<readonly Received
   return called<Message[]>("poll", (done) => consumer.consume(count, done)).then((messages) =>
     messages.map(received),
   );
-}
-
-function received(message: Message): ReceivedRecord {
-  return {
-    topic: message.topic,
-    partition: message.partition,
-    offset: message.offset,
-    timestampMs: message.timestamp ?? -1,
-    key: bytes(message.key),
-    value: message.value,
-    headers: headers(message),
-  };
-}
-
-function headers(message: Message): Record<string, Buffer> {
-  const all: Record<string, Buffer> = {};
-  for (const header of message.headers ?? []) {
-    for (const name in header) {
-      const value = bytes(header[name]);
-      if (value !== null) all[name] = value;
-    }
-  }
-  return all;
-}
-
-function bytes(value: unknown): Buffer | null {
-  if (value === null || value === undefined) return null;
-  return Buffer.isBuffer(value) ? value : Buffer.from(String(value));
 }
 
 /**

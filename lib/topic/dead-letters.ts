@@ -1,6 +1,8 @@
 import type { Config } from "../config.ts";
+import { type ReceivedRecord, wholeHeader } from "../domain/event.ts";
 import { PipelineError } from "../errors.ts";
 import type { DeadLetter, DeadLetters } from "../flow/topic-to-sink.ts";
+import type { Letter } from "../flow/verify.ts";
 import { maxDeadLetterBytes, type TopicOptions } from "./kafka.ts";
 import { type OutgoingRecord, openSender } from "./producer.ts";
 
@@ -36,6 +38,17 @@ export const letterHeaders = {
   message: "__connect.errors.exception.message",
   path: "errors.path",
 } as const;
+
+/** The record that a dead letter is about; a letter of another writer, without our headers, is its own. */
+export function letterOrigin(record: ReceivedRecord): Letter {
+  const raw = wholeHeader(record, "raw") ?? null;
+  const topic = record.headers[letterHeaders.topic]?.toString();
+  const partition = wholeHeader(record, letterHeaders.partition);
+  const offset = wholeHeader(record, letterHeaders.offset);
+  return topic !== undefined && partition !== undefined && offset !== undefined
+    ? { topic, partition, offset, raw }
+    : { topic: record.topic, partition: record.partition, offset: record.offset, raw };
+}
 
 function letterRecord({ record, stage, rejection }: DeadLetter): OutgoingRecord {
   return {

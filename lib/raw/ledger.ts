@@ -1,0 +1,101 @@
+import type { Expected, Ledger } from "../flow/verify.ts";
+import { asked, type Sql } from "./postgres.ts";
+
+/** Rows held in memory at once while comparing. */
+const pageRows = 2000;
+
+/**
+ * A ledger in temporary tables of one connection, gone when it is disposed. What is received is fixed by the
+ * snapshot of a transaction that only reads; it ends before invented rows are looked for.
+ */
+export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
+  const own = await asked("open a ledger", () => sql.reserve());
+  const add = (statement: string, values: readonly unknown[]) =>
+    asked("note what was seen", async () => {
+      if (values.length > 0) await own.unsafe(statement, [JSON.stringify(values)]);
+    });
+  return {
+    counts: () =>
+      asked("count what was received", async () => {
+        await own.unsafe(tables);
+        await own.unsafe("begin isolation level repeatable read");
+        const [row] = await own<{ raw: number; rejected: number; pending: number }[]>`
+          select (select count(*) from raw_users) as raw,
+            (select count(*) from rejected_users) as rejected,
+            (select count(*) from outbox) as pending`;
+        return row ?? { raw: 0, rejected: 0, pending: 0 };
+      }),
+    addRows: (rows) =>
+      add(
+        `insert into seen_rows
+         select id, version, digest from json_to_recordset($1::text::json)
+           as x (id uuid, version bigint, digest uuid)
+         on conflict do nothing`,
+        rows,
+      ),
+    addUnconsumed: (raws) =>
+      add(
+        `insert into seen_unconsumed
+         select value::bigint from json_array_elements_text($1::text::json)
+         on conflict do nothing`,
+        raws,
+      ),
+    addDeadLetters: (letters) =>
+      add(
+        `insert into seen_letters
+         select topic, partition, "offset", raw from json_to_recordset($1::text::json)
+           as x (topic text, partition integer, "offset" bigint, raw bigint)
+         on conflict do nothing`,
+        letters,
+      ),
+    totals: () =>
+      asked("count what was seen", async () => {
+        await own.unsafe("analyze seen_rows, seen_unconsumed, seen_letters");
+        const [row] = await own<{ table: number; deadLetters: number; onTheWay: number }[]>`
+          select (select count(*) from seen_rows) as table,
+            (select count(*) from seen_letters) as "deadLetters",
+            (select count(*) from seen_unconsumed u join raw_users r on r.id = u.raw_id
+              where not exists (select from outbox o where o.raw_id = r.id)) as "onTheWay"`;
+        return row ?? { table: 0, deadLetters: 0, onTheWay: 0 };
+      }),
+    async *expected() {
+      yield* own<Expected[]>`
+        select newest.id, newest.version, newest.payload, s.version as "rowVersion",
+          replace(s.digest::text, '-', '') as digest
+        from (
+          select distinct on (user_id) user_id as id, version, payload
+          from raw_users r
+          where user_id is not null
+            and not exists (select from outbox o where o.raw_id = r.id)
+            and not exists (select from rejected_users j where j.raw_id = r.id)
+            and not exists (select from seen_unconsumed u where u.raw_id = r.id)
+            and not exists (select from seen_letters l where l.raw_id = r.id)
+          order by user_id, version desc
+        ) newest
+        left join seen_rows s on s.id = newest.id`.cursor(pageRows);
+      await own.unsafe("commit");
+    },
+    async *invented() {
+      const pages = own<{ id: string }[]>`
+        select s.id from seen_rows s
+        where s.version >= (select coalesce(min(version), 0) from raw_users)
+          and not exists (select from raw_users r where r.user_id = s.id)`.cursor(pageRows);
+      for await (const page of pages) yield page.map(({ id }) => id);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await own.unsafe("rollback").catch(() => {});
+      await own
+        .unsafe("drop table if exists seen_rows, seen_unconsumed, seen_letters")
+        .catch(() => {});
+      own.release();
+    },
+  };
+}
+
+const tables = `
+  create temporary table seen_rows (id uuid primary key, version bigint, digest uuid);
+  create temporary table seen_unconsumed (raw_id bigint primary key);
+  create temporary table seen_letters (
+    topic text, partition integer, "offset" bigint, raw_id bigint,
+    primary key (topic, partition, "offset"));
+  create index on seen_letters (raw_id);`;

@@ -1,0 +1,110 @@
+import type { KafkaConsumer, Message } from "@confluentinc/kafka-javascript";
+import type { Config } from "../config.ts";
+import type { ReceivedRecord } from "../domain/event.ts";
+import { loadKafkaClient } from "../native/load.ts";
+import { retry } from "../retry.ts";
+import { called, clientProperties, type TopicOptions } from "./kafka.ts";
+import { received } from "./messages.ts";
+import { committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
+
+/** Looks at topics and at the group's progress without belonging to the group. */
+export interface Reader extends AsyncDisposable {
+  watermarks(topic: string): Promise<Watermarks>;
+  /** What the group has committed; a partition where it has committed nothing is absent. */
+  committed(topic: string): Promise<ReadonlyMap<number, number>>;
+  /**
+   * All records of a topic from `from` (where absent: from the first one kept) to what is the end when it is
+   * called, in batches.
+   */
+  read(
+    topic: string,
+    from?: ReadonlyMap<number, number>,
+  ): AsyncGenerator<readonly ReceivedRecord[]>;
+}
+
+const connectMs = 10_000;
+const pollMs = 200;
+const batchRecords = 1000;
+
+/** Waits for Kafka as long as it is down. */
+export async function openReader(
+  config: Config["topic"],
+  { log, signal }: TopicOptions,
+): Promise<Reader> {
+  const kafka = await loadKafkaClient();
+  const connect = async () => {
+    const reader = new kafka.KafkaConsumer(
+      clientProperties(config, {
+        // Named to ask for the group's offsets; it never joins.
+        "group.id": config.group,
+        "enable.auto.commit": false,
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": true,
+        "queued.max.messages.kbytes": 16_384,
+        "fetch.queue.backoff.ms": 10,
+      }),
+    );
+    reader.on("event.error", (error) => log.debug({ reason: error.message }, "reader"));
+    await called("connect", (done) => reader.connect({ timeout: connectMs }, done));
+    reader.setDefaultConsumeTimeout(pollMs);
+    reader.setDefaultIsTimeoutOnlyForFirstMessage(true);
+    return reader;
+  };
+  const what = `Kafka at ${config.brokers.join(",")}`;
+  const hint =
+    "is it running? `bun run servers up` starts a local one; KAFKA_BROKERS names another";
+  const reader = await retry(connect, { what, hint, log, signal });
+  const watermarks = (topic: string) => endOffsets(reader, topic, { log, signal });
+
+  return {
+    watermarks,
+    committed: async (topic) => {
+      const partitions = [...(await watermarks(topic)).keys()];
+      const asked = partitions.map((partition) => ({ topic, partition }));
+      const found = await committedOffsets(reader, asked);
+      const known = found.filter(({ offset }) => offset >= 0);
+      return new Map(known.map(({ partition, offset }) => [partition, offset]));
+    },
+    read: async function* (topic, from = new Map()) {
+      yield* readAll(reader, topic, from, await watermarks(topic), signal);
+    },
+    [Symbol.asyncDispose]: () => new Promise((resolve) => reader.disconnect(() => resolve())),
+  };
+}
+
+async function* readAll(
+  reader: KafkaConsumer,
+  topic: string,
+  from: ReadonlyMap<number, number>,
+  ends: Watermarks,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ReceivedRecord[]> {
+  const next = new Map<number, number>();
+  for (const [partition, { low, high }] of ends) {
+    const start = Math.max(low, from.get(partition) ?? low);
+    if (start < high) next.set(partition, start);
+  }
+  // Also tells of the markers of transactions at the end, which are no records.
+  const onEnd = (at: { partition: number; offset: number }) => next.set(at.partition, at.offset);
+  const open = () =>
+    [...next].some(([partition, offset]) => offset < (ends.get(partition)?.high ?? 0));
+  if (!open()) return;
+  reader.on("partition.eof", onEnd);
+  reader.assign([...next].map(([partition, offset]) => ({ topic, partition, offset })));
+  try {
+    while (open()) {
+      signal.throwIfAborted();
+      const messages = await called<Message[]>("read", (done) =>
+        reader.consume(batchRecords, done),
+      );
+      for (const { partition, offset } of messages) {
+        next.set(partition, Math.max(offset + 1, next.get(partition) ?? 0));
+      }
+      const wanted = messages.filter((m) => m.offset < (ends.get(m.partition)?.high ?? 0));
+      if (wanted.length > 0) yield wanted.map(received);
+    }
+  } finally {
+    reader.unassign();
+    reader.off("partition.eof", onEnd);
+  }
+}

@@ -1,0 +1,47 @@
+import { isClean, type Verification, verify } from "../lib/flow/verify.ts";
+import { createProgress } from "../lib/progress.ts";
+import { openRawStore } from "../lib/raw/postgres.ts";
+import { run } from "../lib/run.ts";
+import { openSink } from "../lib/sink/cassandra.ts";
+import { letterOrigin } from "../lib/topic/dead-letters.ts";
+import { openReader } from "../lib/topic/reader.ts";
+
+const command = {
+  name: "verify",
+  about: "Compares the stations: is every record received in the table, as it was received?",
+  options: {
+    json: { type: "boolean", about: "print the counts as JSON" },
+    ids: { type: "boolean", about: "list the ids that differ, the first 1000 of each kind" },
+  },
+} as const;
+
+await run(command, async ({ config, log, options, signal }) => {
+  await using table = await openSink(config.sink, { log, signal });
+  await using reader = await openReader(config.topic, { log, signal });
+  await using raw = await openRawStore(config.raw, { log, signal });
+  await using ledger = await raw.openLedger();
+  using progress = createProgress({ label: "verify", unit: "" });
+  const { name, deadLetters } = config.topic;
+  const records = async () => {
+    const marks = [...(await reader.watermarks(name)).values()];
+    return marks.reduce((sum, { low, high }) => sum + high - low, 0);
+  };
+  const found = await verify(
+    { ledger, table, topic: { ...reader, name, deadLetters, records, letter: letterOrigin } },
+    {
+      ids: options.ids ?? false,
+      onProgress: (done, what) => progress.show(done, undefined, what),
+    },
+  );
+  process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : text(found));
+  return isClean(found) ? 0 : 1;
+});
+
+function text({ ids, ...counts }: Verification): string {
+  const lines = Object.entries(counts).map(([name, count]) => `${name.padEnd(12)}${count}`);
+  const listed = Object.entries(ids ?? {}).flatMap(([kind, all]) =>
+    all.map((id: string) => `${kind} ${id}`),
+  );
+  const verdict = isClean(counts) ? "clean: nothing lost, invented or stale" : "NOT clean";
+  return `${[...lines, ...listed, verdict].join("\n")}\n`;
+}
