@@ -29,6 +29,8 @@ export function startFakeApi({
     // Seconds; the most that Bun takes: a request that hangs is to hang.
     idleTimeout: 255,
     development: false,
+    // Bun's default outside development is true: two servers would share a port unawares.
+    reusePort: false,
     fetch: createFakeApi(options),
   });
   return {
