@@ -1,13 +1,15 @@
 /** Shows how far a long work has come: one line rewritten on a terminal, else a line every ten seconds. */
 export interface Progress extends Disposable {
-  /** `done` of `total`, if there is one; `note` stands at the end of the line. */
-  show(done: number, total?: number, note?: string): void;
+  /** So much is done; `note` stands at the end of the line. */
+  show(done: number, note?: string): void;
 }
 
 export interface ProgressOptions {
   readonly label: string;
   /** What is counted: "users". */
   readonly unit: string;
+  /** How many there are in all, where that is known. */
+  readonly total?: number;
   readonly write?: (text: string) => void;
   readonly isTerminal?: boolean;
   /** Milliseconds of a clock that never goes back. */
@@ -23,6 +25,7 @@ const barWidth = 24;
 export function createProgress({
   label,
   unit,
+  total,
   write = (text) => void process.stderr.write(text),
   isTerminal = process.stderr.isTTY,
   now = () => performance.now(),
@@ -31,11 +34,12 @@ export function createProgress({
   let shownAt = since + quietMs - (isTerminal ? terminalMs : pipedMs);
   let open = false;
   return {
-    show: (done, total, note) => {
+    show: (done, note) => {
       const at = now();
       if (at - shownAt < (isTerminal ? terminalMs : pipedMs)) return;
       shownAt = at;
-      const line = progressLine({ label, unit, done, seconds: (at - since) / 1000 }, total, note);
+      const seconds = (at - since) / 1000;
+      const line = progressLine({ label, unit, done, total, seconds, note });
       write(isTerminal ? `\r\x1b[K${line}` : `${line}\n`);
       open = isTerminal;
     },
@@ -49,15 +53,13 @@ interface Standing {
   readonly label: string;
   readonly unit: string;
   readonly done: number;
+  readonly total?: number | undefined;
   readonly seconds: number;
+  readonly note?: string | undefined;
 }
 
 /** "ingest [#####.....] 12,000 of 20,000 users, 4,100/s, 2 s left" */
-export function progressLine(
-  { label, unit, done, seconds }: Standing,
-  total?: number,
-  note?: string,
-): string {
+export function progressLine({ label, unit, done, total, seconds, note }: Standing): string {
   const rate = seconds > 0 ? done / seconds : 0;
   const parts = [`${count(done)}${total === undefined ? "" : ` of ${count(total)}`} ${unit}`];
   parts.push(`${count(Math.round(rate))}/s`);

@@ -1,5 +1,4 @@
 import { runRequest } from "../lib/arguments.ts";
-import { PipelineError } from "../lib/errors.ts";
 import { runText } from "../lib/domain/run.ts";
 import { ingestOnce } from "../lib/flow/ingest-once.ts";
 import { performRuns } from "../lib/flow/perform-runs.ts";
@@ -27,41 +26,32 @@ const command = {
 } as const;
 
 await run(command, async ({ config, log, options, signal }) => {
-  const worker = `${process.pid}-${crypto.randomUUID()}`;
-  const defaults = { ...config.runs };
-  const request = runRequest(options, defaults);
+  const request = runRequest(options, config.runs);
   if (!options.once) requireProtection(config.http);
   await using topic = await openProducer(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal });
-  const { runs, outbox } = raw;
+  const { runs, outbox, schedule } = raw;
   const source = openSource(config.source, { log });
+  const worker = `${process.pid}-${crypto.randomUUID()}`;
 
   if (options.once) {
-    using progress = createProgress({ label: "ingest", unit: "users" });
-    const onProgress = (now: { published: number }) =>
-      progress.show(now.published, request.results);
+    using progress = createProgress({ label: "ingest", unit: "users", total: request.results });
     const stations = { source, runs, outbox, topic };
-    const ended = await ingestOnce(request, stations, { worker, log, signal, onProgress });
-    if (ended.state !== "success")
-      throw new PipelineError("refused", `run ${ended.id}: ${ended.error}`);
+    const doing = { worker, log, signal, onProgress: progress.show };
+    const ended = await ingestOnce(request, stations, doing);
     process.stdout.write(options.json ? `${JSON.stringify(ended)}\n` : runText(ended));
-    return 0;
+    return ended.state === "success" ? 0 : 1;
   }
 
-  await raw.schedule.apply(config.schedule);
-  const app = createApp({
-    runs,
-    schedule: raw.schedule,
-    ready: raw.ping,
-    defaults,
-    token: config.http.token,
-    log,
-  });
+  await schedule.apply(config.schedule);
+  const { token } = config.http;
+  const defaults = config.runs;
+  const app = createApp({ runs, schedule, ready: raw.ping, defaults, token, log });
   await using server = listen(app, { ...config.http, setting: "PORT" });
   log.info({ url: server.url }, "listening");
   const now = () => new Date();
   await together(signal, [
-    (signal) => scheduleRuns(raw.schedule, runs, { request: defaults, now, log, signal }),
+    (signal) => scheduleRuns(schedule, runs, { request: defaults, now, log, signal }),
     (signal) => performRuns(runs, source, { worker, log, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),
   ]);

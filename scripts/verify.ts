@@ -20,7 +20,7 @@ await run(command, async ({ config, log, options, signal }) => {
   await using reader = await openReader(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal });
   await using ledger = await raw.openLedger();
-  using progress = createProgress({ label: "verify", unit: "" });
+  using progress = createProgress({ label: "verify", unit: "so far" });
   const { name, deadLetters } = config.topic;
   const records = async () => {
     const marks = [...(await reader.watermarks(name)).values()];
@@ -30,7 +30,7 @@ await run(command, async ({ config, log, options, signal }) => {
     { ledger, table, topic: { ...reader, name, deadLetters, records, letter: letterOrigin } },
     {
       ids: options.ids ?? false,
-      onProgress: (done, what) => progress.show(done, undefined, what),
+      onProgress: progress.show,
     },
   );
   process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : text(found));

@@ -86,6 +86,7 @@ export function seedOf(run: { readonly id: number; readonly logicalTime?: Date }
 
 /** A run in one line, for people. */
 export function runText(run: Run): string {
-  const counts = `${run.fetched} users fetched, ${run.accepted} accepted, ${run.rejected} rejected, ${run.published} published`;
-  return `run ${run.id} ${run.state}: ${counts}, seed ${run.seed}, in ${run.seconds ?? 0} s\n`;
+  const counts = `${run.fetched} fetched, ${run.accepted} accepted, ${run.rejected} rejected, ${run.published} published`;
+  const why = run.error === null ? "" : `: ${run.error}`;
+  return `run ${run.id} ${run.state}${why}; ${counts}, seed ${run.seed}, in ${run.seconds ?? 0} s\n`;
 }

@@ -23,8 +23,8 @@ export interface OnceOptions {
   readonly worker: string;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Told a few times a second how far the run has come. */
-  readonly onProgress?: (run: Run) => void;
+  /** Told a few times a second how many users are on the topic, and how many are kept. */
+  readonly onProgress?: (published: number, note: string) => void;
 }
 
 const lookMs = 250;
@@ -53,7 +53,7 @@ export async function ingestOnce(
       while (!ended(last) || last.published < last.accepted) {
         await sleep(lookMs, either);
         last = (await retry(() => runs.get(made.id), waiting)) ?? last;
-        onProgress?.(last);
+        onProgress?.(last.published, `${last.accepted} kept`);
       }
       done.abort();
     },

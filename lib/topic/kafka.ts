@@ -23,7 +23,7 @@ export interface TopicOptions {
 declare module "@confluentinc/kafka-javascript" {
   interface KafkaConsumer {
     commitCb(offsets: TopicPartitionOffset[], done: (error: LibrdKafkaError | null) => void): this;
-    rebalanceProtocol(): "NONE" | "COOPERATIVE" | "EAGER";
+    rebalanceProtocol(): string;
     incrementalAssign(partitions: TopicPartition[]): this;
     incrementalUnassign(partitions: TopicPartition[]): this;
     setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
