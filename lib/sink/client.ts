@@ -68,7 +68,8 @@ export async function asked<T>(what: string, call: () => Promise<T>): Promise<T>
     return await call();
   } catch (cause) {
     if (cause instanceof PipelineError) throw cause;
-    throw new PipelineError(codeOf(cause), `store, ${what}: ${messageOf(cause)}`, { cause });
+    const { reason, first } = reasonOf(cause);
+    throw new PipelineError(codeOf(cause), `store, ${what}: ${reason}`, { cause: first });
   }
 }
 
@@ -93,17 +94,13 @@ function codeOf(error: unknown): ErrorCode {
   return timeouts.includes(code) ? "timeout" : "unavailable";
 }
 
-/** The driver's "All host(s) tried for query failed" hides the reason among its parts. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const inner: unknown = Reflect.get(error, "innerErrors");
-  const reasons =
-    typeof inner === "object" && inner !== null
-      ? Object.entries(inner).map(([host, each]) => `${host} ${reasonOf(each)}`)
-      : [];
-  return reasons.length > 0 ? reasons.join("; ") : error.message;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** The driver's "All host(s) tried for query failed" hides the reasons among its parts. */
+function reasonOf(error: unknown): { readonly reason: string; readonly first: unknown } {
+  const inner: unknown = error instanceof Error ? Reflect.get(error, "innerErrors") : undefined;
+  const parts = typeof inner === "object" && inner !== null ? Object.values(inner) : [];
+  const first = parts[0] ?? error;
+  const messages = (parts.length > 0 ? parts : [error]).map((each) =>
+    each instanceof Error ? each.message : String(each),
+  );
+  return { reason: messages.join("; "), first };
 }

@@ -1,4 +1,5 @@
 import type {
+  IAdminClient,
   LibrdKafkaError,
   TopicPartition,
   TopicPartitionOffset,
@@ -65,34 +66,56 @@ export async function ensureTopics(
 }
 
 async function createTopics(kafka: Kafka, config: Config["topic"]): Promise<void> {
-  const properties = clientProperties(config, {});
-  const admin = await asked("connect", () => Promise.resolve(kafka.AdminClient.create(properties)));
+  const unreachable = whenUnreachable();
+  const admin = await asked("connect", async () =>
+    kafka.AdminClient.create(clientProperties(config, {}), { "event.error": unreachable.tell }),
+  );
   try {
-    for (const { name, settings } of [
-      { name: config.name, settings: {} },
-      {
-        name: config.deadLetters,
-        settings: { "retention.ms": "-1", "max.message.bytes": String(maxDeadLetterBytes) },
-      },
-    ]) {
-      await called<void>(`create topic ${name}`, (done) =>
-        admin.createTopic(
-          {
-            topic: name,
-            num_partitions: config.partitions,
-            replication_factor: config.replication,
-            config: settings,
-          },
-          requestMs,
-          done,
-        ),
-      ).catch((error) => {
-        if (kafkaCode(error) !== codes.topicExists) throw error;
-      });
-    }
+    await Promise.race([
+      unreachable.rejection,
+      (async () => {
+        await createTopic(admin, config, config.name, {});
+        await createTopic(admin, config, config.deadLetters, {
+          "retention.ms": "-1",
+          "max.message.bytes": String(maxDeadLetterBytes),
+        });
+      })(),
+    ]);
   } finally {
     admin.disconnect();
   }
+}
+
+async function createTopic(
+  admin: IAdminClient,
+  { partitions, replication }: Config["topic"],
+  topic: string,
+  config: Record<string, string>,
+): Promise<void> {
+  const settings = { topic, num_partitions: partitions, replication_factor: replication, config };
+  await called<void>(`create topic ${topic}`, (done) =>
+    admin.createTopic(settings, requestMs, done),
+  ).catch((error) => {
+    if (kafkaCode(error) !== codes.topicExists) throw error;
+  });
+}
+
+/**
+ * The client tries for ever to reach its brokers, and tells of it in events only. Rejects when none of them can be
+ * reached or lets us in, with the reason that the client told first.
+ */
+function whenUnreachable() {
+  const { promise: rejection, reject } = Promise.withResolvers<never>();
+  rejection.catch(() => {});
+  const reasons: string[] = [];
+  const tell = (error: LibrdKafkaError) => {
+    if (kafkaCode(error) !== codes.allBrokersDown) reasons.push(error.message);
+    if (reasons.length > 1 || kafkaCode(error) === codes.allBrokersDown) {
+      const cause = new Error(reasons[0] ?? error.message);
+      reject(new PipelineError("unavailable", "Kafka, connect", { cause }));
+    }
+  };
+  return { rejection, tell };
 }
 
 /** A call of the client with its callback as a promise, its error in our words. */
@@ -133,6 +156,7 @@ export function kafkaCode(error: unknown): number | undefined {
 /** librdkafka's numbers: those below zero are its own, the others the protocol's. */
 export const codes = {
   queueFull: -184,
+  allBrokersDown: -187,
   invalidArgument: -186,
   timedOut: -185,
   messageTimedOut: -192,
