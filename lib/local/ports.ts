@@ -6,15 +6,17 @@ import { sleep } from "../sleep.ts";
 export const loopback = "127.0.0.1";
 
 /**
- * A port nobody listens on. Taken from below the range that systems give to outgoing connections (Linux
- * starts at 32768): there it stays free during the seconds a server needs to start.
+ * Different ports that nobody listens on. Taken from below the range that systems give to outgoing
+ * connections (Linux starts at 32768): there they stay free during the seconds a server needs to start.
  */
-export function freePort(random: () => number = Math.random): number {
-  for (let tries = 0; tries < 1000; tries++) {
+export function freePorts(count: number, random: () => number = Math.random): number[] {
+  const ports = new Set<number>();
+  for (let tries = 0; tries < 1000 && ports.size < count; tries++) {
     const port = 20_000 + Math.floor(random() * 12_000);
-    if (isFree(port)) return port;
+    if (isFree(port)) ports.add(port);
   }
-  throw new PipelineError("setup", "no free port between 20000 and 32000");
+  if (ports.size === count) return [...ports];
+  throw new PipelineError("setup", `no ${count} free ports between 20000 and 32000`);
 }
 
 export function isFree(port: number): boolean {

@@ -6,7 +6,7 @@ import { fetchJars, type JarProgress } from "./jars.ts";
 import { findJava, keepArchive } from "./java.ts";
 import { kafka } from "./kafka.ts";
 import { defaultHome } from "./paths.ts";
-import { freePort } from "./ports.ts";
+import { freePorts } from "./ports.ts";
 import { postgres } from "./postgres.ts";
 import { endProcess, withLock } from "./process.ts";
 import type { Server, ServerName } from "./server.ts";
@@ -76,9 +76,11 @@ export async function up(options: UpOptions = {}): Promise<ServerStatus[]> {
     const needsJava = down.some(({ server }) => server.needsJava);
     const java = needsJava ? await findJava(options.javaHome) : undefined;
     const jars = needsJava ? fetchJars(fetchOptions(options)) : Promise.resolve();
+    const free = freePorts(2 * places.length);
     const started = places.map(async ({ server, dataDir, running }) => {
+      const [own = 0, innerPort = 0] = free.splice(0, 2);
       const asked = options.ports?.[server.name];
-      const port = running?.port ?? (asked === 0 ? freePort() : (asked ?? server.defaultPort));
+      const port = running?.port ?? (asked === 0 ? own : (asked ?? server.defaultPort));
       const since = performance.now();
       const report = (state: Step["state"]) =>
         options.onStep?.({ name: server.name, port, state, seconds: secondsSince(since) });
@@ -92,7 +94,7 @@ export async function up(options: UpOptions = {}): Promise<ServerStatus[]> {
       report("starting");
       const settings = options.settings?.[server.name] ?? {};
       const dieWithParent = options.dieWithParent ?? false;
-      await start(server, { ...waiting, port, settings, java, dieWithParent });
+      await start(server, { ...waiting, port, innerPort, settings, java, dieWithParent });
       report("ready");
     });
     await allOf(started, options.signal);

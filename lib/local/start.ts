@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PipelineError } from "../errors.ts";
 import { sleep } from "../sleep.ts";
 import type { Java, PendingArchive } from "./java.ts";
-import { freePort, holderOf, isFree } from "./ports.ts";
+import { holderOf, isFree } from "./ports.ts";
 import {
   endProcess,
   isRunning,
@@ -25,6 +25,8 @@ export interface Running extends ProcessId {
 export interface StartOptions {
   readonly dataDir: string;
   readonly port: number;
+  /** For what its parts say to each other, unless the port of its last start is free. */
+  readonly innerPort: number;
   readonly settings: Readonly<Record<string, string>>;
   readonly java: Java | undefined;
   readonly dieWithParent: boolean;
@@ -43,8 +45,8 @@ export async function start(server: Server, options: StartOptions): Promise<Runn
   await checkVersion(server, dataDir);
   await checkDisk(dataDir);
   await checkPort(server, port);
-  const before = (await lastRun(dataDir))?.innerPort ?? 0;
-  const innerPort = before > 0 && isFree(before) ? before : freePort();
+  const before = (await lastRun(dataDir))?.innerPort;
+  const innerPort = before && before !== port && isFree(before) ? before : options.innerPort;
   const { command, archive } = await server.prepare({
     ...{ dataDir, port, innerPort, settings, java, dieWithParent },
   });
