@@ -45,14 +45,34 @@ export async function getJsonText(url: URL, call: HttpCall): Promise<string> {
   }
 }
 
+/** A body as text; `bad_response` when it is larger than allowed or not UTF-8. */
+export async function wholeText(response: Response, url: URL, maxBytes: number): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    // Leaving the loop cancels the body, and so ends the transfer.
+    if (bytes > maxBytes) {
+      const message = `${shown(url)} sent more than ${maxBytes} bytes: ${excerpt(text)}`;
+      throw new PipelineError("bad_response", message);
+    }
+    text += decoded(() => decoder.decode(chunk, { stream: true }), url);
+  }
+  return text + decoded(() => decoder.decode(), url);
+}
+
 /** The address as it may stand in a message: user, password and query may hold secrets. */
 export function shown(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
-/** The first 120 characters, on one line. */
+/** The first 120 characters, on one line, without control characters: fit for a terminal and a table. */
 export function excerpt(text: string): string {
-  const line = text.slice(0, 500).replace(/\s+/g, " ").trim();
+  const line = text
+    .slice(0, 500)
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .trim();
   return line === "" ? "nothing" : line.length > 120 ? `${line.slice(0, 120)}…` : line;
 }
 
@@ -99,22 +119,6 @@ function errorField(body: string): string {
   } catch {
     return body;
   }
-}
-
-async function wholeText(response: Response, url: URL, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    // Leaving the loop cancels the body, and so ends the transfer.
-    if (bytes > maxBytes) {
-      const message = `${shown(url)} sent more than ${maxBytes} bytes: ${excerpt(text)}`;
-      throw new PipelineError("bad_response", message);
-    }
-    text += decoded(() => decoder.decode(chunk, { stream: true }), url);
-  }
-  return text + decoded(() => decoder.decode(), url);
 }
 
 function decoded(decode: () => string, url: URL): string {
