@@ -28,6 +28,7 @@ export interface OnceOptions {
 }
 
 const lookMs = 250;
+const claimMs = 1000;
 
 /**
  * One run from the API to the topic: resolves when it has ended and all that it accepted is acknowledged by the topic, whoever
@@ -44,9 +45,11 @@ export async function ingestOnce(
   let last = made;
   await together(AbortSignal.any([signal, done.signal]), [
     async (either) => {
-      const run = await retry(() => runs.claim(worker, made.id), waiting);
-      // A service that runs beside this took it first: it will do it just as well.
-      if (run) await performRun(run, runs, source, { log, signal: either });
+      // A service beside this may have taken it first: it does it just as well, unless it dies.
+      for (; !ended(last); await sleep(claimMs, either)) {
+        const run = await retry(() => runs.claim(worker, made.id), waiting);
+        if (run) await performRun(run, runs, source, { log, signal: either });
+      }
     },
     (either) => rawToTopic(outbox, topic, { log, signal: either }),
     async (either) => {

@@ -32,6 +32,7 @@ export interface DifferingIds {
 export interface Expected {
   readonly id: string;
   readonly version: number;
+  /** As received; null where this very version was never received. */
   readonly payload: unknown;
   readonly rowVersion: number | null;
   readonly digest: string | null;
@@ -46,6 +47,10 @@ export interface Ledger {
   addDeadLetters(letters: readonly Letter[]): Promise<void>;
   totals(): Promise<Pick<Verification, "table" | "deadLetters" | "onTheWay">>;
   expected(): AsyncIterable<readonly Expected[]>;
+  /** Rows newer than what was expected: they may have come meanwhile. */
+  addNewer(rows: readonly { id: string; version: number }[]): Promise<void>;
+  /** What was received of these rows' versions, up to now. */
+  newer(): AsyncIterable<readonly Expected[]>;
   /** Ids of rows whose id was never received, up to now. */
   invented(): AsyncIterable<readonly string[]>;
 }
@@ -104,12 +109,17 @@ export async function verify(
   const found = { lost: collect(ids), stale: collect(ids), invented: collect(ids) };
   let compared = 0;
   for await (const page of ledger.expected()) {
-    for (const each of page) {
+    const newer = page.filter((each) => each.rowVersion !== null && each.rowVersion > each.version);
+    await ledger.addNewer(newer.map(({ id, rowVersion }) => ({ id, version: rowVersion ?? 0 })));
+    for (const each of page.filter((one) => !newer.includes(one))) {
       const verdict = judge(each);
       if (verdict !== "equal") found[verdict].add(each.id);
     }
     compared += page.length;
     onProgress(compared, "ids compared");
+  }
+  for await (const page of ledger.newer()) {
+    for (const each of page) if (judge(each) !== "equal") found.stale.add(each.id);
   }
   for await (const page of ledger.invented()) for (const id of page) found.invented.add(id);
   const { lost, stale, invented } = found;
@@ -139,8 +149,6 @@ export function isClean({ lost, invented, stale }: Verification): boolean {
 
 function judge({ version, payload, rowVersion, digest }: Expected): "equal" | "lost" | "stale" {
   if (rowVersion === null) return "lost";
-  // Newer than what was received when counting began: it came while we were reading.
-  if (rowVersion > version) return "equal";
   const judged = parseApiUser(payload);
   return "user" in judged && rowVersion === version && digest === digestOf(judged.user)
     ? "equal"

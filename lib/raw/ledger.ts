@@ -1,5 +1,5 @@
 import type { Expected, Ledger } from "../flow/verify.ts";
-import { asked, type Sql } from "./postgres.ts";
+import { asked, askedEach, type Sql } from "./postgres.ts";
 
 /** Rows held in memory at once while comparing. */
 const pageRows = 2000;
@@ -59,7 +59,7 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
         return row ?? { table: 0, deadLetters: 0, onTheWay: 0 };
       }),
     async *expected() {
-      yield* own<Expected[]>`
+      const pages = own<Expected[]>`
         select newest.id, newest.version, newest.payload, s.version as "rowVersion",
           replace(s.digest::text, '-', '') as digest
         from (
@@ -73,19 +73,38 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
           order by user_id, version desc
         ) newest
         left join seen_rows s on s.id = newest.id`.cursor(pageRows);
-      await own.unsafe("commit");
+      yield* askedEach("compare", pages);
+      await asked("compare", () => own.unsafe("commit"));
     },
+    addNewer: (rows) =>
+      add(
+        `insert into seen_newer select id, version from json_to_recordset($1::text::json)
+           as x (id uuid, version bigint)`,
+        rows,
+      ),
+    newer: () =>
+      askedEach(
+        "compare what came meanwhile",
+        own<Expected[]>`
+          select n.id, n.version, r.payload, n.version as "rowVersion",
+            replace(s.digest::text, '-', '') as digest
+          from seen_newer n
+          join seen_rows s on s.id = n.id
+          left join raw_users r on r.user_id = n.id and r.version = n.version`.cursor(pageRows),
+      ),
     async *invented() {
       const pages = own<{ id: string }[]>`
         select s.id from seen_rows s
         where s.version >= (select coalesce(min(version), 0) from raw_users)
           and not exists (select from raw_users r where r.user_id = s.id)`.cursor(pageRows);
-      for await (const page of pages) yield page.map(({ id }) => id);
+      for await (const page of askedEach("look for invented rows", pages)) {
+        yield page.map(({ id }) => id);
+      }
     },
     [Symbol.asyncDispose]: async () => {
       await own.unsafe("rollback").catch(() => {});
       await own
-        .unsafe("drop table if exists seen_rows, seen_unconsumed, seen_letters")
+        .unsafe("drop table if exists seen_rows, seen_unconsumed, seen_newer, seen_letters")
         .catch(() => {});
       own.release();
     },
@@ -95,6 +114,7 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
 const tables = `
   create temporary table seen_rows (id uuid primary key, version bigint, digest uuid);
   create temporary table seen_unconsumed (raw_id bigint primary key);
+  create temporary table seen_newer (id uuid, version bigint);
   create temporary table seen_letters (
     topic text, partition integer, "offset" bigint, raw_id bigint,
     primary key (topic, partition, "offset"));

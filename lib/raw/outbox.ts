@@ -11,7 +11,7 @@ export interface RawOutbox extends Outbox, AsyncDisposable {
  * Longer than the producer's delivery time-out, so that a delivery is over before its transaction is; a
  * relay that is frozen gives its rows back after this.
  */
-const idleInTransactionMs = 90_000;
+const idleInTransactionMs = 60_000;
 
 /**
  * The outbox in PostgreSQL. Rows are locked while they are handed over and deleted by the commit, so any number of

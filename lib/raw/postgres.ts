@@ -83,10 +83,25 @@ export async function asked<T>(what: string, call: () => Promise<T>): Promise<T>
   try {
     return await call();
   } catch (cause) {
-    if (cause instanceof PipelineError) throw cause;
-    const message = cause instanceof Error ? cause.message || codeIn(cause) : String(cause);
-    throw new PipelineError(codeOf(cause), `PostgreSQL, ${what}: ${message}`, { cause });
+    throw inOurWords(what, cause);
   }
+}
+
+/** As `asked`, for what is read page by page. */
+export async function* askedEach<T>(what: string, pages: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* pages;
+  } catch (cause) {
+    throw inOurWords(what, cause);
+  }
+}
+
+/** An error of the driver or the server becomes ours; any other is a bug and stays what it is. */
+function inOurWords(what: string, cause: unknown): unknown {
+  const code = codeIn(cause);
+  if (cause instanceof PipelineError || !fromDriver.test(code)) return cause;
+  const message = cause instanceof Error && cause.message !== "" ? cause.message : code;
+  return new PipelineError(codeOf(code), `PostgreSQL, ${what}: ${message}`, { cause });
 }
 
 /** A database URL as it may stand in a message: without the password. */
@@ -101,12 +116,14 @@ export function shownUrl(url: string): string {
  * 25P03 took a transaction that idled too long. All others concern the one statement.
  */
 const passing = /^(08|28|3D|40|42|53|55|57|58|25P03)/;
+const sqlState = /^[0-9A-Z]{5}$/;
+/** SQLSTATE, the driver's own about the connection, the system's about the socket, and those of TLS. */
+const fromDriver =
+  /^([0-9A-Z]{5}|CONNECT\w*|SASL\w*|AUTH\w*|E[A-Z]+|CERT\w*|DEPTH\w*|SELF\w*|UNABLE\w*|ERR_(TLS|SSL)\w*)$/;
 
-function codeOf(error: unknown): ErrorCode {
-  const code = codeIn(error);
+function codeOf(code: string): ErrorCode {
   if (code === "57014" || code === "CONNECT_TIMEOUT" || code === "ETIMEDOUT") return "timeout";
-  if (passing.test(code)) return "unavailable";
-  return /^[A-Z_]{6,}$/.test(code) ? "unavailable" : "refused";
+  return sqlState.test(code) && !passing.test(code) ? "refused" : "unavailable";
 }
 
 function codeIn(error: unknown): string {
