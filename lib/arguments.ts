@@ -3,12 +3,24 @@ import type { RunRequest } from "./domain/run.ts";
 import { PipelineError } from "./errors.ts";
 import { invalid, NewRun } from "./http/requests.ts";
 
+/** The options of `ingest`, all of which belong to `--once`. */
+export interface GivenRun {
+  readonly once?: boolean;
+  readonly results?: string;
+  readonly seed?: string;
+  readonly nat?: string;
+  readonly json?: boolean;
+}
+
 /** The run that `--results`, `--seed` and `--nat` ask for, judged like one asked for by HTTP. */
 export function runRequest(
-  given: { readonly results?: string; readonly seed?: string; readonly nat?: string },
+  given: GivenRun,
   defaults: Pick<RunRequest, "results" | "nat">,
 ): RunRequest {
-  const { results, seed, nat } = given;
+  const { once = false, results, seed, nat } = given;
+  if (!once && Object.keys(given).length > 0) {
+    throw new PipelineError("usage", `--${Object.keys(given)[0]} goes with --once`);
+  }
   const parsed = v.safeParse(NewRun, {
     ...(results === undefined ? {} : { results: Number(results) }),
     ...(seed === undefined ? {} : { seed }),

@@ -1,4 +1,4 @@
-import { parseUser, type Rejection, type User } from "./user.ts";
+import { parseUser, type Rejection, shown, type User } from "./user.ts";
 
 /** A user and which of two states of the same user is the newer one. */
 export interface VersionedUser {
@@ -56,12 +56,12 @@ export function decode(
 ): VersionedUser | { readonly rejection: Rejection } {
   const wrongFormat = record.headers.format?.toString();
   if (wrongFormat !== undefined && wrongFormat !== format) {
-    return rejected("format", `header format: ${JSON.stringify(wrongFormat)} is not "${format}"`);
+    return rejected("format", `header format: ${shown(wrongFormat)} is not "${format}"`);
   }
   const version = versionOf(record, nowMs);
   if (version === undefined) {
-    const given = JSON.stringify(record.headers.version?.toString());
-    return rejected("version", `header version: ${given} is not a number of microseconds`);
+    const given = record.headers.version?.toString();
+    return rejected("version", `header version: ${shown(given)} is not a number of microseconds`);
   }
   if (record.value === null) return rejected("", "value: there is none");
   const judged = parseUser(parseJson(record.value));

@@ -143,11 +143,11 @@ function why(issue: v.BaseIssue<unknown>): Rejection {
   return { path, reason: `${path || "value"}: ${shown(issue.input)} is not ${issue.message}` };
 }
 
-/** A value as it may stand in a message: short, on one line. */
-function shown(value: unknown): string {
+/** A value as it may stand in a message: short, on one line, and well-formed even where it is cut. */
+export function shown(value: unknown): string {
   const json = typeof value === "object" && value !== null ? kindOf(value) : JSON.stringify(value);
   const line = json ?? "nothing";
-  return line.length > 80 ? `${line.slice(0, 80)}…` : line;
+  return line.length > 80 ? `${line.slice(0, 80).toWellFormed()}…` : line;
 }
 
 function kindOf(value: object): string {

@@ -37,7 +37,7 @@ export function listen(
       idleTimeout: 120,
     });
     return {
-      url: `http://${server.hostname}:${server.port}/`,
+      url: server.url.href,
       [Symbol.asyncDispose]: () => server.stop(),
     };
   } catch (cause) {

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import { nationalities } from "../config.ts";
+import { shown } from "../domain/user.ts";
 
 /** The body of `POST /api/runs`; what is left out comes from the settings. */
 export const NewRun = v.strictObject(
@@ -39,9 +40,8 @@ export type Invalid = readonly { readonly path: string; readonly message: string
 /** The issues of a value as fields for a problem, each with what was given and what was expected. */
 export function invalid(issues: readonly v.BaseIssue<unknown>[]): Invalid {
   return issues.map((issue) => {
-    const given = issue.input === undefined ? "nothing" : JSON.stringify(issue.input);
-    const short = given.length > 100 ? `${given.slice(0, 100)}…` : given;
-    return { path: v.getDotPath(issue) ?? "", message: `${short}: expected ${issue.message}` };
+    const message = `${shown(issue.input)}: expected ${issue.message}`;
+    return { path: v.getDotPath(issue) ?? "", message };
   });
 }
 

@@ -14,9 +14,9 @@ export function nextTick({ cron, timezone }: Ticks, after: Date): Date | undefin
  * The newest logical time after `after` that is due at `now`; undefined when none is. Older ones that were
  * missed meanwhile are not made up for.
  */
-export function dueTick(ticks: Ticks, after: Date, now: Date): Date | undefined {
-  let due: Date | undefined;
-  for (let tick = nextTick(ticks, after); tick && tick <= now; tick = nextTick(ticks, tick))
-    due = tick;
-  return due;
+export function dueTick({ cron, timezone }: Ticks, after: Date, now: Date): Date | undefined {
+  // Before the next second: a tick at this very moment is due.
+  const before = new Date(Math.floor(now.getTime() / 1000 + 1) * 1000);
+  const [due] = new Cron(cron, { timezone, paused: true }).previousRuns(1, before);
+  return due !== undefined && due > after ? due : undefined;
 }

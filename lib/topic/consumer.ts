@@ -90,6 +90,8 @@ export async function openConsumer(
           const marks = offsets.marks(records);
           early = await stayingInGroup(consumer, offsets, handle(records));
           offsets.done(marks);
+          // Their end may be known already, but they are not dealt with.
+          for (const { partition } of early) offsets.end(partition, -1);
         }
         offsets.reachedEnds();
         await commit();

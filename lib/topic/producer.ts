@@ -49,8 +49,8 @@ export async function openProducer(
   };
 }
 
-/** How long a record may take to be acknowledged: shorter than the outbox holds its transaction. */
-const deliveryMs = 60_000;
+/** How long a record may take to be acknowledged: shorter than a shutdown, and than the outbox holds its transaction. */
+const deliveryMs = 30_000;
 const connectMs = 10_000;
 const closeMs = 10_000;
 /** Reports are fetched this often; measured faster than the client's background polling. */
