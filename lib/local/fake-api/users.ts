@@ -1,7 +1,7 @@
 import { nationalities } from "../../config.ts";
 import { type Nation, nationOf } from "./nations.ts";
 import { createRandom, type Random } from "./random.ts";
-import { animals, describers, passwords, timezones } from "./words.ts";
+import { timezones, words } from "./words.ts";
 
 export interface UsersRequest {
   readonly seed: string;
@@ -86,6 +86,7 @@ const lastDay = 1_653_344_189_000;
 const youngest = lastDay - 21 * 365 * 86_400_000;
 
 function login(random: Random) {
+  const { describers, animals, passwords } = words();
   const password = random.pick(passwords);
   const salt = random.word(8);
   const hash = (name: "md5" | "sha1" | "sha256") =>

@@ -1,17 +1,18 @@
 import { en, Faker } from "@faker-js/faker";
 
-const faker = new Faker({ locale: [en] });
-faker.seed(20_221_122);
+export interface Words {
+  /** The two halves of a username: "purple" + "ladybug". */
+  readonly describers: readonly string[];
+  readonly animals: readonly string[];
+  /** One in 200 is empty, as some of the API's are. */
+  readonly passwords: readonly string[];
+}
 
-/** The two halves of a username: "purple" + "ladybug". */
-export const describers = letters(() => faker.word.adjective(6));
-export const animals = letters(() => faker.animal.type());
-
-/** One in 200 is empty, as some of the API's are. */
-export const passwords = [
-  "",
-  ...Array.from({ length: 199 }, (_, at) => faker.word.noun() + (at % 3 === 0 ? at : "")),
-];
+/** The same words each time, drawn at the first call. */
+export function words(): Words {
+  drawn ??= draw();
+  return drawn;
+}
 
 /** Offsets as the API writes them: no leading zero, and half hours. */
 export const timezones = [
@@ -47,6 +48,19 @@ export const timezones = [
   { offset: "+11:00", description: "Magadan, Solomon Islands, New Caledonia" },
   { offset: "+12:00", description: "Auckland, Wellington, Fiji, Kamchatka" },
 ];
+
+let drawn: Words | undefined;
+
+function draw(): Words {
+  const faker = new Faker({ locale: [en] });
+  faker.seed(20_221_122);
+  const ending = (at: number) => (at % 3 === 0 ? String(at) : "");
+  return {
+    describers: letters(() => faker.word.adjective(6)),
+    animals: letters(() => faker.animal.type()),
+    passwords: ["", ...Array.from({ length: 199 }, (_, at) => faker.word.noun() + ending(at))],
+  };
+}
 
 function letters(draw: () => string): readonly string[] {
   const drawn = Array.from({ length: 200 }, draw);
