@@ -5,6 +5,8 @@ import { type FakeApiServer, startFakeApi } from "../../../lib/local/fake-api/se
 import { silentLog } from "../../../lib/log.ts";
 import { openSource, type SourceDeps } from "../../../lib/source/randomuser.ts";
 import { createRateLimit } from "../../../lib/source/rate-limit.ts";
+import { failureOf } from "../../failure.ts";
+import { never } from "../../users.ts";
 
 setDefaultTimeout(60_000);
 
@@ -14,7 +16,6 @@ beforeAll(() => {
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-const never = new AbortController().signal;
 const ten: PageRequest = { seed: "run-", page: 1, results: 10, nat: [] };
 
 describe("a page", () => {
@@ -62,7 +63,7 @@ describe("a page", () => {
     url.username = "me";
     url.password = "secret";
     url.searchParams.set("key", "secret");
-    const error = await failure(source(url.href).fetch(ten, never));
+    const error = await failureOf(source(url.href).fetch(ten, never));
     expect(seen).toEqual([`Basic ${btoa("me:secret")}`, "application/json"]);
     expect(error.message).toBe(`${server.url} answered 403: no`);
   });
@@ -81,7 +82,7 @@ describe("the stand-in's fault", () => {
     ["reset", "unavailable", "closed the connection before the end of its answer"],
   ])("%s is %s", async (fault, code, words) => {
     const open = source(`${api.url}?fault=${fault}`, { timeoutMs: 300 });
-    const error = await failure(open.fetch(ten, never));
+    const error = await failureOf(open.fetch(ten, never));
     expect(error).toBeInstanceOf(PipelineError);
     expect(error).toMatchObject({ code, retryAfterMs: undefined });
     expect(error.message).toStartWith(`${api.url} `);
@@ -90,7 +91,7 @@ describe("the stand-in's fault", () => {
 
   test("huge is bad_response as soon as it is too much", async () => {
     const open = source(`${api.url}?fault=huge`, { maxBytes: 1_000_000 });
-    const error = await failure(open.fetch(ten, never));
+    const error = await failureOf(open.fetch(ten, never));
     expect(error).toMatchObject({ code: "bad_response" });
     expect(error.message).toContain("sent more than 1000000 bytes");
   });
@@ -98,7 +99,7 @@ describe("the stand-in's fault", () => {
   test("is over when the server is well again", async () => {
     await using ill = startFakeApi({ faults: [{ kind: "500", amount: 0, times: 1 }] });
     const open = source(ill.url);
-    await failure(open.fetch(ten, never));
+    await failureOf(open.fetch(ten, never));
     expect((await open.fetch(ten, never)).users).toHaveLength(10);
   });
 });
@@ -124,7 +125,7 @@ describe("an answer", () => {
     ["502", () => new Response("bad", { status: 502 }), "unavailable", "answered 502: bad"],
   ])("that is %s gets its code", async (_, answer, code, words) => {
     await using server = serve(answer);
-    const error = await failure(source(server.url).fetch(ten, never));
+    const error = await failureOf(source(server.url).fetch(ten, never));
     expect(error).toMatchObject({ code });
     expect(error.message).toContain(words);
   });
@@ -145,10 +146,10 @@ describe("an answer", () => {
     await using server = serve(() => zipped(list(10)));
     expect((await source(server.url).fetch(ten, never)).users).toHaveLength(10);
     await using bomb = serve(() => zipped(`{"results":[]${" ".repeat(5_000_000)}}`));
-    const error = await failure(source(bomb.url, { maxBytes: 1_000_000 }).fetch(ten, never));
+    const error = await failureOf(source(bomb.url, { maxBytes: 1_000_000 }).fetch(ten, never));
     expect(error.message).toContain("sent more than 1000000 bytes");
     await using broken = serve(() => new Response("not zipped", { headers }));
-    expect(await failure(source(broken.url).fetch(ten, never))).toMatchObject({
+    expect(await failureOf(source(broken.url).fetch(ten, never))).toMatchObject({
       code: "bad_response",
     });
   });
@@ -160,7 +161,7 @@ describe("an answer", () => {
   ])("%p says how long to stay away", async (status, code, header, retryAfterMs) => {
     const headers = { "retry-after": header };
     await using server = serve(() => new Response("busy", { status, headers }));
-    const error = await failure(source(server.url).fetch(ten, never));
+    const error = await failureOf(source(server.url).fetch(ten, never));
     expect(error).toMatchObject({ code, retryAfterMs });
   });
 
@@ -170,7 +171,7 @@ describe("an answer", () => {
     );
     expect((await source(moved.url).fetch(ten, never)).users).toHaveLength(10);
     await using loop = serve((request) => Response.redirect(request.url, 302));
-    const error = await failure(source(loop.url).fetch(ten, never));
+    const error = await failureOf(source(loop.url).fetch(ten, never));
     expect(error).toMatchObject({ code: "bad_response" });
     expect(error.message).toContain("redirects without end");
   });
@@ -184,7 +185,7 @@ describe("a connection", () => {
     ["closed before the end of the headers", "HTTP/1.1 200 OK\r\ncontent-le"],
   ])("%s is unavailable", async (_, bytes) => {
     using server = serveRaw(bytes);
-    const error = await failure(source(server.url).fetch(ten, never));
+    const error = await failureOf(source(server.url).fetch(ten, never));
     expect(error).toMatchObject({ code: "unavailable" });
   });
 });
@@ -192,19 +193,19 @@ describe("a connection", () => {
 describe("an API that cannot be reached", () => {
   test("is unavailable when its port is closed", async () => {
     const url = await closedPort();
-    const error = await failure(source(url).fetch(ten, never));
+    const error = await failureOf(source(url).fetch(ten, never));
     expect(error).toMatchObject({ code: "unavailable" });
     expect(error.message).toBe(`${url} refused the connection`);
   });
 
   test("is unavailable when its name is unknown", async () => {
-    const error = await failure(source("http://no-such-host.invalid/").fetch(ten, never));
+    const error = await failureOf(source("http://no-such-host.invalid/").fetch(ten, never));
     expect(error).toMatchObject({ code: "unavailable" });
   });
 
   test("is unavailable when it does not speak TLS", async () => {
     const url = api.url.replace("http:", "https:");
-    expect(await failure(source(url).fetch(ten, never))).toMatchObject({ code: "unavailable" });
+    expect(await failureOf(source(url).fetch(ten, never))).toMatchObject({ code: "unavailable" });
   });
 });
 
@@ -220,7 +221,7 @@ describe("an abort", () => {
       const { search } = new URL(request.url);
       return fetch(`${api.url}${search}&fault=${fault}`, { signal: request.signal });
     });
-    const fetching = failure(source(proxy.url).fetch(ten, stop.signal));
+    const fetching = failureOf(source(proxy.url).fetch(ten, stop.signal));
     await reached;
     const started = performance.now();
     const reason = new Error("stopped");
@@ -232,7 +233,7 @@ describe("an abort", () => {
   test("that came before asks for nothing", async () => {
     await using server = serve(() => Response.json({ error: "asked" }));
     const reason = new Error("stopped");
-    const error = await failure(source(server.url).fetch(ten, AbortSignal.abort(reason)));
+    const error = await failureOf(source(server.url).fetch(ten, AbortSignal.abort(reason)));
     expect(error).toBe(reason);
     expect(server.requests()).toBe(0);
   });
@@ -254,8 +255,8 @@ describe("the rate limit", () => {
     await using server = serve(() => new Response("broken", { status: 500 }));
     const limit = stoppedClock(10);
     const open = source(server.url, { rateLimit: limit.rateLimit });
-    await failure(open.fetch(ten, never));
-    await failure(open.fetch(ten, never));
+    await failureOf(open.fetch(ten, never));
+    await failureOf(open.fetch(ten, never));
     expect(limit.waits).toEqual([300_000]);
   });
 
@@ -264,7 +265,7 @@ describe("the rate limit", () => {
     for (const url of [await closedPort(), busy.url]) {
       const limit = stoppedClock(10);
       const open = source(url, { rateLimit: limit.rateLimit });
-      for (let call = 0; call < 3; call++) await failure(open.fetch(ten, never));
+      for (let call = 0; call < 3; call++) await failureOf(open.fetch(ten, never));
       expect(limit.waits).toEqual([]);
     }
   });
@@ -274,7 +275,7 @@ describe("the rate limit", () => {
     const open = openSource({ url: strict.url, usersPerFiveMinutes: 50 }, { log: silentLog });
     for (let page = 1; page <= 5; page++) await open.fetch({ ...ten, page }, never);
     const stop = new AbortController();
-    const sixth = failure(open.fetch({ ...ten, page: 6 }, stop.signal));
+    const sixth = failureOf(open.fetch({ ...ten, page: 6 }, stop.signal));
     const reason = new Error("stopped");
     stop.abort(reason);
     expect(await sixth).toBe(reason);
@@ -285,7 +286,7 @@ describe("the rate limit", () => {
 test("what the API would answer with other users is refused unasked", async () => {
   await using server = serve(() => Response.json({ error: "asked" }));
   for (const change of [{ results: 5001 }, { page: 10_001 }, { seed: "" }, { nat: ["xx"] }]) {
-    const error = await failure(source(server.url).fetch({ ...ten, ...change }, never));
+    const error = await failureOf(source(server.url).fetch({ ...ten, ...change }, never));
     expect(error).toMatchObject({ code: "refused" });
   }
   expect(server.requests()).toBe(0);
@@ -293,16 +294,6 @@ test("what the API would answer with other users is refused unasked", async () =
 
 function source(url: string, deps: Partial<SourceDeps> = {}) {
   return openSource({ url, usersPerFiveMinutes: 0 }, { log: silentLog, ...deps });
-}
-
-async function failure(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof Error) return error;
-    throw error;
-  }
-  throw new Error("did not fail");
 }
 
 function serve(answer: (request: Request) => Response | Promise<Response>) {
