@@ -128,7 +128,8 @@ function isInstant(timestamp: string): boolean {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(timestamp))
     return false;
   const time = Date.parse(timestamp);
-  return !Number.isNaN(time) && /^\d{4}-/.test(new Date(time).toISOString());
+  const lands = !Number.isNaN(time) && /^\d{4}-/.test(new Date(time).toISOString());
+  return lands && isDay(timestamp.slice(0, 10));
 }
 
 function isDay(value: string): boolean {
@@ -140,6 +141,10 @@ function isDay(value: string): boolean {
 
 function why(issue: v.BaseIssue<unknown>): Rejection {
   const path = v.getDotPath(issue) ?? "";
+  // A missing field is told by the object around it.
+  if (issue.kind === "schema" && issue.type === "object" && issue.input === undefined && path) {
+    return { path, reason: `${path}: is missing` };
+  }
   return { path, reason: `${path || "value"}: ${shown(issue.input)} is not ${issue.message}` };
 }
 
