@@ -24,7 +24,7 @@ export interface RetryOptions {
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { log, signal, what, hint, attempts = Number.POSITIVE_INFINITY } = options;
   const started = performance.now();
-  for (let failures = 0; ; ) {
+  for (let failures = 0, counted = 0; ; ) {
     signal.throwIfAborted();
     try {
       const result = await attempt();
@@ -32,8 +32,11 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
       return result;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof PipelineError && error.retryable) || ++failures >= attempts)
-        throw error;
+      if (!(error instanceof PipelineError && error.retryable)) throw error;
+      failures += 1;
+      // Being asked to come back later is no failure of the attempt.
+      if (error.code !== "rate_limited") counted += 1;
+      if (counted >= attempts) throw error;
       const ms = error.retryAfterMs ?? backoffMs(failures, options);
       const reason = messageChain(error).join(": ");
       if (failures === 1) log.warn({ what, reason, ...(hint ? { hint } : {}) }, "waiting");

@@ -35,6 +35,8 @@ export function listen(
       port,
       fetch: (r) => handler.fetch(r),
       idleTimeout: 120,
+      // Else two processes may share a port unawares.
+      reusePort: false,
     });
     return {
       url: server.url.href,

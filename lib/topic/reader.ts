@@ -12,6 +12,8 @@ export interface Reader extends AsyncDisposable {
   watermarks(topic: string): Promise<Watermarks>;
   /** What the group has committed; a partition where it has committed nothing is absent. */
   committed(topic: string): Promise<ReadonlyMap<number, number>>;
+  /** The last few records, to look at: key, value and headers as text. */
+  sample(topic: string, count: number): Promise<readonly Record<string, unknown>[]>;
   /**
    * All records of a topic from `from` (where absent: from the first one kept) to what is the end when it is
    * called, in batches.
@@ -65,10 +67,29 @@ export async function openReader(
       const known = found.filter(({ offset }) => offset >= 0);
       return new Map(known.map(({ partition, offset }) => [partition, offset]));
     },
+    sample: async (topic, count) => {
+      const marks = await watermarks(topic);
+      const from = new Map([...marks].map(([partition, { high }]) => [partition, high - count]));
+      const last: ReceivedRecord[] = [];
+      for await (const records of readAll(reader, topic, from, marks, signal))
+        last.push(...records);
+      return last.slice(0, count).map(asText);
+    },
     read: async function* (topic, from = new Map()) {
       yield* readAll(reader, topic, from, await watermarks(topic), signal);
     },
     [Symbol.asyncDispose]: () => new Promise((resolve) => reader.disconnect(() => resolve())),
+  };
+}
+
+function asText({ partition, offset, key, value, headers }: ReceivedRecord) {
+  const names = Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()]);
+  return {
+    partition,
+    offset,
+    key: key?.toString() ?? null,
+    headers: Object.fromEntries(names),
+    value: value?.toString() ?? null,
   };
 }
 
