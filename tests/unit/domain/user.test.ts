@@ -150,7 +150,7 @@ describe("a user of the API", () => {
         const { path: where, reason } = rejectionOf(changed(path, value));
         expect({ where, reason }).toEqual({
           where: path,
-          reason: `${path}: ${JSON.stringify(value) ?? "nothing"} is not an object`,
+          reason: `${path}: ${value === undefined ? "is missing" : `${JSON.stringify(value)} is not an object`}`,
         });
       }
     },
