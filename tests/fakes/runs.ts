@@ -14,7 +14,9 @@ export interface FakeRuns extends OnceRuns {
 }
 
 /** `onPage` is told of each page that is kept, as the outbox of the real store is. */
-export function createFakeRuns(onPage: (run: number, page: JudgedPage) => void = () => {}) {
+export function createFakeRuns(
+  onPage: (run: number, page: JudgedPage) => void = () => {},
+): FakeRuns {
   const bell = createFakeBell();
   const runs: Writable[] = [];
   const pages: { run: number; page: JudgedPage }[] = [];
@@ -71,7 +73,7 @@ export function createFakeRuns(onPage: (run: number, page: JudgedPage) => void =
       pages.push({ run: run.id, page });
       onPage(run.id, page);
     },
-  } satisfies FakeRuns;
+  };
 }
 
 function newRun(id: number, { trigger, logicalTime, results, nat, seed }: RunRequest): Writable {

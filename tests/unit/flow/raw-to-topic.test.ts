@@ -1,0 +1,148 @@
+import { describe, expect, test } from "bun:test";
+import { wholeHeader } from "../../../lib/domain/event.ts";
+import { PipelineError } from "../../../lib/errors.ts";
+import { type Publisher, rawToTopic, relayOnce } from "../../../lib/flow/raw-to-topic.ts";
+import { silentLog as log } from "../../../lib/log.ts";
+import { failureOf } from "../../failure.ts";
+import { createFakeOutbox } from "../../fakes/outbox.ts";
+import { createFakePublisher } from "../../fakes/publisher.ts";
+import { until } from "../../until.ts";
+import { apiUsers, record } from "../../users.ts";
+
+const outboxRows = (payloads: readonly unknown[], first = 1) =>
+  payloads.map((payload, at) => ({ raw: first + at, run: 7, version: 1000 + first + at, payload }));
+const refusing = (error: Error): Publisher => ({ publish: () => Promise.reject(error) });
+
+describe("one batch", () => {
+  test("goes to the topic with key, version, run and raw row", async () => {
+    const [outbox, topic] = [createFakeOutbox(), createFakePublisher()];
+    const [ada] = apiUsers(1);
+    outbox.add(...outboxRows([ada]));
+    expect(await relayOnce(outbox, topic, 10)).toBe(1);
+    const [event] = topic.published;
+    const headers = Object.assign({}, ...(event?.headers ?? []));
+    expect(event?.key).toBe(ada?.login.uuid ?? "");
+    expect(["version", "run", "raw"].map((name) => wholeHeader(record({ headers }), name))).toEqual(
+      [1001, 7, 1],
+    );
+    expect(outbox.pending).toEqual([]);
+  });
+
+  test("stays in the outbox when it is refused", async () => {
+    const outbox = createFakeOutbox();
+    outbox.add(...outboxRows(apiUsers(2)));
+    const down = new PipelineError("unavailable", "broker down");
+    expect(await failureOf(relayOnce(outbox, refusing(down), 10))).toBe(down);
+    expect(outbox.pending).toHaveLength(2);
+  });
+
+  test("is out of the outbox only after the topic has acknowledged it", async () => {
+    const outbox = createFakeOutbox();
+    outbox.add(...outboxRows(apiUsers(1)));
+    const acknowledged = Promise.withResolvers<[]>();
+    const relayed = relayOnce(outbox, { publish: () => acknowledged.promise }, 10);
+    expect(outbox.pending).toHaveLength(1);
+    acknowledged.resolve([]);
+    await relayed;
+    expect(outbox.pending).toEqual([]);
+  });
+
+  test("leaves out a row that is no user, with the reason, and publishes its neighbours", async () => {
+    const [outbox, topic] = [createFakeOutbox(), createFakePublisher()];
+    const [first, bad, last] = apiUsers(3);
+    outbox.add(...outboxRows([first, { ...bad, phone: 5 }, last]));
+    expect(await relayOnce(outbox, topic, 10)).toBe(3);
+    expect(topic.published.map(({ key }) => key)).toEqual([
+      first?.login.uuid ?? "",
+      last?.login.uuid ?? "",
+    ]);
+    expect(outbox.rejected).toEqual([{ path: "phone", reason: "phone: 5 is not text" }]);
+    expect(outbox.pending).toEqual([]);
+  });
+
+  test("names the right row when the topic refuses one behind a row that is no user", async () => {
+    const outbox = createFakeOutbox();
+    const rejected: number[] = [];
+    const [first, second] = apiUsers(2);
+    outbox.add(...outboxRows([null, first, second]));
+    const rejection = { path: "", reason: "record: too large" };
+    const topic: Publisher = { publish: async () => [{ index: 1, rejection }] };
+    const spying = {
+      ...outbox,
+      take: (limit: number, handle: Parameters<typeof outbox.take>[1]) =>
+        outbox.take(limit, async (rows) => {
+          const refused = await handle(rows);
+          rejected.push(...refused.map(({ index }) => index));
+          return refused;
+        }),
+    };
+    await relayOnce(spying, topic, 10);
+    expect(rejected).toEqual([0, 2]);
+  });
+});
+
+describe("the relay", () => {
+  test("moves batch after batch, then waits for more, until the signal aborts", async () => {
+    const [outbox, topic, stop] = [
+      createFakeOutbox(),
+      createFakePublisher(),
+      new AbortController(),
+    ];
+    outbox.add(...outboxRows(apiUsers(5)));
+    const relaying = rawToTopic(outbox, topic, { batchRows: 2, log, signal: stop.signal });
+    await until(() => topic.published.length === 5);
+    outbox.add(...outboxRows(apiUsers(1), 6));
+    await until(() => topic.published.length === 6);
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await failureOf(relaying)).message).toBe("stopped");
+    expect(outbox.pending).toEqual([]);
+  });
+
+  test("waits for a topic that is down, and then loses nothing", async () => {
+    const [outbox, topic, stop] = [
+      createFakeOutbox(),
+      createFakePublisher(),
+      new AbortController(),
+    ];
+    outbox.add(...outboxRows(apiUsers(3)));
+    let failures = 2;
+    const ailing: Publisher = {
+      publish: (events) =>
+        failures-- > 0
+          ? Promise.reject(new PipelineError("unavailable", "broker down"))
+          : topic.publish(events),
+    };
+    const relaying = rawToTopic(outbox, ailing, { log, signal: stop.signal });
+    await until(() => outbox.pending.length === 0);
+    stop.abort();
+    await failureOf(relaying);
+    expect(topic.published).toHaveLength(3);
+  });
+
+  test("holds no row while it waits for a topic that is down", async () => {
+    const [outbox, stop] = [createFakeOutbox(), new AbortController()];
+    outbox.add(...outboxRows(apiUsers(1)));
+    let calls = 0;
+    const down: Publisher = {
+      publish: () => {
+        calls += 1;
+        return Promise.reject(
+          new PipelineError("unavailable", "down", { retryAfterMs: 3_600_000 }),
+        );
+      },
+    };
+    const relaying = rawToTopic(outbox, down, { log, signal: stop.signal });
+    await until(() => calls === 1);
+    expect(await outbox.take(1, async () => [])).toBe(1);
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await failureOf(relaying)).message).toBe("stopped");
+  });
+
+  test("ends with what will never pass", async () => {
+    const outbox = createFakeOutbox();
+    outbox.add(...outboxRows(apiUsers(1)));
+    const bug = new TypeError("a bug");
+    const signal = new AbortController().signal;
+    expect(await failureOf(rawToTopic(outbox, refusing(bug), { log, signal }))).toBe(bug);
+  });
+});

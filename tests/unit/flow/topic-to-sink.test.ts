@@ -1,0 +1,208 @@
+import { describe, expect, test } from "bun:test";
+import { encode } from "../../../lib/domain/event.ts";
+import { PipelineError } from "../../../lib/errors.ts";
+import { type BatchResult, type Sink, topicToSink } from "../../../lib/flow/topic-to-sink.ts";
+import { silentLog as log } from "../../../lib/log.ts";
+import { failureOf } from "../../failure.ts";
+import { createFakeDeadLetters } from "../../fakes/dead-letters.ts";
+import { createFakeTopic } from "../../fakes/record-source.ts";
+import { createFakeSink } from "../../fakes/sink.ts";
+import { until } from "../../until.ts";
+import { never, record, rows } from "../../users.ts";
+
+const now = () => new Date(1_800_000_000_000);
+const down = () => new PipelineError("unavailable", "down", { retryAfterMs: 0 });
+const records = (...all: ReturnType<typeof rows>) =>
+  all.map((row, offset) => {
+    const { key, value, headers } = encode(row, { run: 1, raw: offset });
+    return record({ offset, key, value, headers: Object.assign({}, ...headers) });
+  });
+
+describe("a batch", () => {
+  test("becomes rows, and is committed", async () => {
+    const [topic, sink, letters] = [createFakeTopic(), createFakeSink(), createFakeDeadLetters()];
+    const all = rows(5);
+    topic.add(...records(...all));
+    const results: BatchResult[] = [];
+    const onBatch = (batch: BatchResult) => void results.push(batch);
+    await topicToSink(topic.open({ drain: true }), sink, letters, {
+      log,
+      signal: never,
+      now,
+      onBatch,
+    });
+    expect([...sink.rows.values()]).toEqual(all);
+    expect(topic.committed).toBe(5);
+    expect(letters.letters).toEqual([]);
+    expect(results).toEqual([{ records: 5, rows: 5, deadLetters: 0 }]);
+  });
+
+  test("with records that are none has each as one dead letter, and its neighbours become rows", async () => {
+    const [topic, sink, letters] = [createFakeTopic(), createFakeSink(), createFakeDeadLetters()];
+    const [first, last] = records(...rows(2));
+    const poison = [
+      record({ offset: 1, value: Buffer.from("not json") }),
+      record({ offset: 2, value: null }),
+    ];
+    if (first && last) topic.add(first, ...poison, { ...last, offset: 3 });
+    const results: BatchResult[] = [];
+    const onBatch = (batch: BatchResult) => void results.push(batch);
+    await topicToSink(topic.open({ drain: true }), sink, letters, {
+      log,
+      signal: never,
+      now,
+      onBatch,
+    });
+    expect(sink.rows.size).toBe(2);
+    expect(letters.letters).toEqual([
+      {
+        record: poison[0] ?? record(),
+        stage: "decode",
+        rejection: { path: "", reason: "value: nothing is not an object" },
+      },
+      {
+        record: poison[1] ?? record(),
+        stage: "decode",
+        rejection: { path: "", reason: "value: there is none" },
+      },
+    ]);
+    expect(results).toEqual([{ records: 4, rows: 2, deadLetters: 2 }]);
+    expect(topic.committed).toBe(4);
+  });
+
+  test("with a row that the table refuses has the record it came from as a dead letter", async () => {
+    const [topic, sink, letters] = [createFakeTopic(), createFakeSink(), createFakeDeadLetters()];
+    const [good, bad] = rows(2);
+    if (!good || !bad) throw new Error("no rows");
+    const huge = { ...bad, user: { ...bad.user, address: "x".repeat(70_000) } };
+    const [poison] = [record({ offset: 0, value: null })];
+    const [goodRecord, hugeRecord] = records(good, huge);
+    if (goodRecord && hugeRecord)
+      topic.add(poison, { ...hugeRecord, offset: 1 }, { ...goodRecord, offset: 2 });
+    await topicToSink(topic.open({ drain: true }), sink, letters, { log, signal: never, now });
+    expect([...sink.rows.values()]).toEqual([good]);
+    expect(letters.letters.map(({ record, stage }) => [record.offset, stage])).toEqual([
+      [0, "decode"],
+      [1, "write"],
+    ]);
+  });
+
+  test("is written, then dead-lettered, then committed", async () => {
+    const [topic, order] = [createFakeTopic(), [] as string[]];
+    const [good] = records(...rows(1));
+    if (good) topic.add(good, record({ offset: 1, value: null }));
+    const step = (name: string) => {
+      order.push(`${name}, ${topic.committed} committed`);
+    };
+    const sink: Sink = {
+      upsert: async () => {
+        step("written");
+        return [];
+      },
+    };
+    const letters = { put: async () => step("dead-lettered") };
+    const onBatch = () => step("told");
+    await topicToSink(topic.open({ drain: true }), sink, letters, {
+      log,
+      signal: never,
+      now,
+      onBatch,
+    });
+    expect(order).toEqual([
+      "written, 0 committed",
+      "dead-lettered, 0 committed",
+      "told, 0 committed",
+    ]);
+    expect(topic.committed).toBe(2);
+  });
+});
+
+describe("a table that fails", () => {
+  test("is waited for, and nothing is committed meanwhile", async () => {
+    const [topic, sink, letters] = [createFakeTopic(), createFakeSink(), createFakeDeadLetters()];
+    topic.add(...records(...rows(3)));
+    const committed: number[] = [];
+    const ailing: Sink = {
+      upsert: (given) => {
+        committed.push(topic.committed);
+        return committed.length < 4 ? Promise.reject(down()) : sink.upsert(given);
+      },
+    };
+    await topicToSink(topic.open({ drain: true }), ailing, letters, { log, signal: never, now });
+    expect(committed).toEqual([0, 0, 0, 0]);
+    expect(sink.rows.size).toBe(3);
+    expect(letters.letters).toEqual([]);
+  });
+
+  test("for good ends the work, and nothing is committed", async () => {
+    const topic = createFakeTopic();
+    topic.add(...records(...rows(3)));
+    const bug = new TypeError("a bug");
+    const work = topicToSink(
+      topic.open({ drain: true }),
+      { upsert: () => Promise.reject(bug) },
+      createFakeDeadLetters(),
+      { log, signal: never, now },
+    );
+    expect(await failureOf(work)).toBe(bug);
+    expect(topic.committed).toBe(0);
+  });
+
+  test("is no longer waited for when the signal aborts, and nothing is committed", async () => {
+    const [topic, stop] = [createFakeTopic(), new AbortController()];
+    topic.add(...records(...rows(3)));
+    let calls = 0;
+    const sink: Sink = {
+      upsert: () => {
+        calls += 1;
+        return Promise.reject(
+          new PipelineError("unavailable", "down", { retryAfterMs: 3_600_000 }),
+        );
+      },
+    };
+    const letters = createFakeDeadLetters();
+    const work = failureOf(
+      topicToSink(topic.open(), sink, letters, { log, signal: stop.signal, now }),
+    );
+    await until(() => calls === 1);
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await work).message).toBe("stopped");
+    expect(topic.committed).toBe(0);
+  });
+});
+
+describe("a dead-letter topic that fails", () => {
+  test("is waited for, and nothing is committed meanwhile", async () => {
+    const [topic, sink, letters] = [createFakeTopic(), createFakeSink(), createFakeDeadLetters()];
+    topic.add(record({ value: null }));
+    const committed: number[] = [];
+    const ailing = {
+      put: (given: Parameters<typeof letters.put>[0]) => {
+        committed.push(topic.committed);
+        return committed.length < 3 ? Promise.reject(down()) : letters.put(given);
+      },
+    };
+    await topicToSink(topic.open({ drain: true }), sink, ailing, { log, signal: never, now });
+    expect(committed).toEqual([0, 0, 0]);
+    expect(letters.letters).toHaveLength(1);
+    expect(topic.committed).toBe(1);
+  });
+
+  test("is no longer waited for when the signal aborts, and nothing is committed", async () => {
+    const [topic, stop] = [createFakeTopic(), new AbortController()];
+    topic.add(record({ value: null }));
+    let calls = 0;
+    const gone = {
+      put: () => {
+        calls += 1;
+        return Promise.reject(new PipelineError("timeout", "down", { retryAfterMs: 3_600_000 }));
+      },
+    };
+    const options = { log, signal: stop.signal, now };
+    const work = failureOf(topicToSink(topic.open(), createFakeSink(), gone, options));
+    await until(() => calls === 1);
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await work).message).toBe("stopped");
+    expect(topic.committed).toBe(0);
+  });
+});
