@@ -1,0 +1,51 @@
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { prepared } from "../lib/local/prepare.ts";
+import { down } from "../lib/local/servers.ts";
+import { closingLines, levelsOf } from "../tests/levels.ts";
+
+const help = `Everything a fresh machine needs, then all tests but the benchmarks.
+
+Usage: bun run test [paths] [options of \`bun test\`]
+`;
+
+// It starts without run(): on a fresh machine nothing is installed yet, and all options are \`bun test\`'s.
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) return process.stdout.write(help) ? 0 : 1;
+  if (!(await prepared("test", { javaHome: Bun.env.JAVA_HOME }))) return 1;
+  const home = await mkdtemp(join(tmpdir(), "users-pipeline-test-"));
+  // PostgreSQL runs under another account where we are root: it must get there.
+  await chmod(home, 0o711);
+  try {
+    const exitCode = await runTests(args, home);
+    const report = Bun.file(join(home, "junit.xml"));
+    const levels = levelsOf((await report.exists()) ? await report.text() : "");
+    process.stdout.write(`\n${closingLines(levels, exitCode).join("\n")}\n`);
+    return exitCode === 0 && levels.some(({ passed }) => passed > 0) ? 0 : 1;
+  } finally {
+    // The tests end their servers themselves, unless they were ended first.
+    for (const name of await readdir(home)) {
+      if (name.startsWith("test-")) await down({ home: join(home, name), wipe: true });
+    }
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function runTests(args: readonly string[], home: string): Promise<number> {
+  const report = ["--reporter=junit", `--reporter-outfile=${join(home, "junit.xml")}`];
+  // A test may be the first to need a server, whose start takes up to three minutes on a busy machine.
+  const child = Bun.spawn([process.execPath, "test", "--timeout=240000", ...report, ...args], {
+    cwd: join(import.meta.dir, ".."),
+    env: { ...Bun.env, TEST_HOME: home },
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  const onSignal = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  await child.exited;
+  return child.exitCode ?? 1;
+}
