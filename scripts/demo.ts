@@ -1,0 +1,39 @@
+import { prepared } from "../lib/local/prepare.ts";
+
+// On a fresh machine nothing is installed yet: only what is built in may be imported before this.
+if (!(await prepared("demo", { javaHome: Bun.env.JAVA_HOME }))) process.exit(1);
+const { run } = await import("../lib/run.ts");
+const { openDemo } = await import("../lib/local/demo.ts");
+const { openRawStore } = await import("../lib/raw/postgres.ts");
+const { openReader } = await import("../lib/topic/reader.ts");
+const { openSink } = await import("../lib/sink/cassandra.ts");
+
+const command = {
+  name: "demo",
+  about: "Servers, one run from the API to the table, a look at every station, verification.",
+  options: { results: { type: "string", value: "N", about: "how many users (1000)" } },
+} as const;
+
+await run(command, async ({ config, log, options, signal }) => {
+  const sourceUrl = config.source.url;
+  await using demo = await openDemo({ sourceUrl, env: Bun.env, signal });
+  if (demo.local) await demo.bun("servers", "up");
+  await demo.bun("ingest", "--once", "--results", options.results ?? "1000");
+  await demo.bun("consume", "--drain");
+
+  await using sink = await openSink(config.sink, { log, signal });
+  await using topic = await openReader(config.topic, { log, signal });
+  await using raw = await openRawStore(config.raw, { log, signal });
+  const show = (title: string, rows: readonly unknown[]) => {
+    demo.say(`# ${title}`);
+    for (const row of rows) process.stdout.write(`${JSON.stringify(row).slice(0, 400)}…\n`);
+  };
+  const { keyspace, table } = config.sink;
+  show("PostgreSQL: two of raw_users", await raw.sample(2));
+  show(`Kafka: two records of ${config.topic.name}`, await topic.sample(config.topic.name, 2));
+  show(`Cassandra: two rows of ${keyspace}.${table}`, await sink.sample(2));
+
+  await demo.bun("verify");
+  if (demo.local) demo.say("The servers stay up. `bun run servers down` stops them.");
+  return 0;
+});
