@@ -4,27 +4,31 @@ import { nationalities } from "../config.ts";
 import { shown } from "../domain/user.ts";
 
 /** The body of `POST /api/runs`; what is left out comes from the settings. */
-export const NewRun = v.strictObject(
-  {
-    results: v.optional(
-      v.pipe(
-        v.number("a number of users from 1 to 1000000"),
-        v.integer("a number of users from 1 to 1000000"),
-        v.minValue(1, "a number of users from 1 to 1000000"),
-        v.maxValue(1_000_000, "a number of users from 1 to 1000000"),
+export const NewRun = v.pipe(
+  v.unknown(),
+  v.check((body) => !Array.isArray(body), "an object, not a list"),
+  v.strictObject(
+    {
+      results: v.optional(
+        v.pipe(
+          v.number("a number of users from 1 to 1000000"),
+          v.integer("a number of users from 1 to 1000000"),
+          v.minValue(1, "a number of users from 1 to 1000000"),
+          v.maxValue(1_000_000, "a number of users from 1 to 1000000"),
+        ),
       ),
-    ),
-    nat: v.optional(
-      v.array(
-        v.picklist(nationalities, `one of ${nationalities.join(",")}`),
-        "a list of nationalities",
+      nat: v.optional(
+        v.array(
+          v.picklist(nationalities, `one of ${nationalities.join(",")}`),
+          "a list of nationalities",
+        ),
       ),
-    ),
-    seed: v.optional(
-      v.pipe(v.string("a text"), v.regex(/^[\x21-\x7e]{1,64}$/, "1 to 64 printable characters")),
-    ),
-  },
-  "an object with results, nat, seed and nothing else",
+      seed: v.optional(
+        v.pipe(v.string("a text"), v.regex(/^[\x21-\x7e]{1,64}$/, "1 to 64 printable characters")),
+      ),
+    },
+    "an object with results, nat, seed and nothing else",
+  ),
 );
 
 export const RunList = v.object({
