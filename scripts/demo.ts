@@ -1,7 +1,14 @@
+import { existsSync } from "node:fs";
 import { prepared } from "../lib/local/prepare.ts";
 
 // On a fresh machine nothing is installed yet: only what is built in may be imported before this.
+const fresh = !existsSync(new URL("../node_modules", import.meta.url));
 if (!(await prepared("demo", { javaHome: Bun.env.JAVA_HOME }))) process.exit(1);
+// Bun remembers that there were no packages when this process started: another one finds them.
+if (fresh) {
+  const again = [process.execPath, ...process.argv.slice(1)];
+  process.exit(await Bun.spawn(again, { stdio: ["inherit", "inherit", "inherit"] }).exited);
+}
 const { run } = await import("../lib/run.ts");
 const { openDemo } = await import("../lib/local/demo.ts");
 const { openRawStore } = await import("../lib/raw/postgres.ts");
