@@ -3,9 +3,11 @@ import type { VersionedUser } from "../../lib/domain/event.ts";
 import type { Sink } from "../../lib/flow/topic-to-sink.ts";
 import { rows } from "../users.ts";
 
-/** An empty table with an index on `address`, so that an address of more than 65,535 bytes is refused. */
+/** An empty table, and a look at it. */
 export interface OpenSink extends AsyncDisposable {
   readonly sink: Sink;
+  /** From now on an address of more than 65,535 bytes is refused, as an index on it does. */
+  indexAddresses(): Promise<void>;
   /** All rows of the table, in no particular order. */
   rows(): Promise<readonly VersionedUser[]>;
 }
@@ -73,6 +75,7 @@ export function sinkContract(name: string, open: () => Promise<OpenSink>): void 
 
     test("a row that is refused is named, and its neighbours are written", async () => {
       await using it = await open();
+      await it.indexAddresses();
       const all = rows(20);
       const bad = one();
       const refused = { ...bad, user: { ...bad.user, address: "x".repeat(65_536) } };

@@ -38,13 +38,13 @@ describe("retry", () => {
     expect(calls()).toBe(3);
   });
 
-  test.each([
-    new PipelineError("refused", "no"),
-    new PipelineError("fenced", "no"),
-    new PipelineError("setup", "no"),
-    new PipelineError("usage", "no"),
-    new TypeError("a bug"),
-  ])("throws what will not pass at once, as it is: %p", async (error) => {
+  test.each<[string, Error]>([
+    ["refused", new PipelineError("refused", "no")],
+    ["fenced", new PipelineError("fenced", "no")],
+    ["setup", new PipelineError("setup", "no")],
+    ["usage", new PipelineError("usage", "no")],
+    ["a bug", new TypeError("a bug")],
+  ])("throws what will not pass at once, as it is: %s", async (_, error) => {
     const { attempt, calls } = ailing(error);
     expect(await failureOf(retry(attempt, { what: "it", log: silentLog, signal: never }))).toBe(
       error,

@@ -63,7 +63,12 @@ recordSourceContract("the fake topic", async () => {
 
 sinkContract("the fake sink", async () => {
   const sink = createFakeSink();
-  return { ...closed, sink, rows: async () => [...sink.rows.values()] };
+  return {
+    ...closed,
+    sink,
+    indexAddresses: async () => {},
+    rows: async () => [...sink.rows.values()],
+  };
 });
 
 deadLettersContract("the fake dead letters", async () => {

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { silentLog as log } from "../../../lib/log.ts";
+import { type CassandraSink, openSink } from "../../../lib/sink/cassandra.ts";
+import { sinkContract } from "../../contracts/sink.ts";
+import { failureOf } from "../../failure.ts";
+import { openKeyspace, type TestKeyspace } from "../../stations.ts";
+import { never, rows } from "../../users.ts";
+
+setDefaultTimeout(180_000);
+
+const options = { log, signal: never };
+let keyspace: TestKeyspace;
+beforeAll(async () => {
+  keyspace = await openKeyspace();
+});
+afterAll(() => keyspace[Symbol.asyncDispose]());
+
+const allRows = async (sink: CassandraSink) => (await Array.fromAsync(sink.scan())).flat();
+
+async function openTable() {
+  const config = keyspace.config();
+  const sink = await openSink(config, options);
+  return {
+    config,
+    sink,
+    table: `${config.keyspace}.${config.table}`,
+    rows: () => allRows(sink),
+    indexAddresses: async () => {
+      await keyspace.client.execute(`create index on ${config.keyspace}.${config.table} (address)`);
+    },
+    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
+  };
+}
+
+sinkContract("the table in Cassandra", openTable);
+
+describe("the table", () => {
+  test("is made once, and found again with its rows", async () => {
+    await using first = await openTable();
+    const all = rows(3);
+    await first.sink.upsert(all);
+    await using again = await openSink(first.config, options);
+    expect(await allRows(again)).toHaveLength(3);
+  });
+
+  test("has the documented columns, and an id as its key", async () => {
+    await using it = await openTable();
+    const found = await keyspace.client.execute(
+      "select column_name, type, kind from system_schema.columns where keyspace_name = ? and table_name = ?",
+      [it.config.keyspace, it.config.table],
+    );
+    const columns = found.rows.map((row) => `${row.column_name} ${row.type} ${row.kind}`);
+    const texts = "first_name last_name gender address email username phone picture".split(" ");
+    expect(columns.toSorted()).toEqual(
+      [
+        "id uuid partition_key",
+        "dob date regular",
+        "registered_date date regular",
+        ...texts.map((name) => `${name} text regular`),
+      ].toSorted(),
+    );
+  });
+
+  test("may be made by many at once", async () => {
+    const config = keyspace.config();
+    const sinks = await Promise.all([1, 2, 3].map(() => openSink(config, options)));
+    await Promise.all(sinks.map((sink) => sink.upsert(rows(5))));
+    const [one] = sinks;
+    expect(one && (await allRows(one))).toHaveLength(15);
+    await Promise.all(sinks.map((sink) => sink[Symbol.asyncDispose]()));
+  });
+
+  test("that is missing is no row's fault: it is unavailable, and written when it is there again", async () => {
+    await using it = await openTable();
+    const all = rows(20);
+    await it.sink.upsert(all);
+    await keyspace.client.execute(`drop table ${it.table}`);
+    const error = await failureOf(it.sink.upsert(all));
+    expect(error).toMatchObject({ name: "PipelineError", code: "unavailable", retryable: true });
+    await using _ = await openSink(it.config, options);
+    expect(await it.sink.upsert(all)).toEqual([]);
+    expect(await it.rows()).toHaveLength(20);
+  });
+
+  test("that lacks a column is no row's fault either", async () => {
+    await using it = await openTable();
+    await keyspace.client.execute(`alter table ${it.table} drop phone`);
+    const error = await failureOf(it.sink.upsert(rows(3)));
+    expect(error).toMatchObject({ code: "unavailable" });
+  });
+
+  test("takes rows too large for a batch", async () => {
+    await using it = await openTable();
+    // Cassandra refuses batches above 50 KiB; single rows may have megabytes.
+    const all = rows(10).map(({ user, version }) => ({
+      user: { ...user, picture: "x".repeat(900_000) },
+      version,
+    }));
+    expect(await it.sink.upsert(all)).toEqual([]);
+    expect(await it.rows()).toHaveLength(10);
+  });
+});
+
+describe("a scan", () => {
+  test("gives every row once with its version, page by page", async () => {
+    await using it = await openTable();
+    const all = rows(5000);
+    await it.sink.upsert(all);
+    const pages = await Array.fromAsync(it.sink.scan());
+    const versions = pages.flat().map(({ version }) => version);
+    expect(versions.toSorted()).toEqual(all.map(({ version }) => version).toSorted());
+    expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(2000);
+  });
+
+  test("gives rows that others wrote, what they lack as empty text", async () => {
+    await using it = await openTable();
+    const id = crypto.randomUUID();
+    await keyspace.client.execute(`insert into ${it.table} (id, email) values (${id}, 'a@b')`);
+    expect(await it.rows()).toMatchObject([
+      { user: { id, email: "a@b", first_name: "", dob: "" }, version: 0 },
+    ]);
+  });
+
+  test("of a sample gives as many as asked for, or what is there", async () => {
+    await using it = await openTable();
+    await it.sink.upsert(rows(3));
+    expect(await it.sink.sample(2)).toHaveLength(2);
+    expect(await it.sink.sample(9)).toHaveLength(3);
+  });
+});
+
+describe("a store", () => {
+  test("that answers is ready", async () => {
+    await using it = await openTable();
+    await it.sink.ping();
+  });
+
+  test("that is not there is waited for, until the signal aborts", async () => {
+    const stop = new AbortController();
+    const config = { ...keyspace.config(), contactPoints: ["127.0.0.1:1"] };
+    const warned: object[] = [];
+    const warn = (fields: object) => {
+      warned.push(fields);
+      stop.abort(new DOMException("stopped", "AbortError"));
+    };
+    const opening = openSink(config, { log: { ...log, warn } as typeof log, signal: stop.signal });
+    expect((await failureOf(opening)).message).toBe("stopped");
+    expect(warned).toMatchObject([
+      { what: "the store at 127.0.0.1:1", reason: expect.stringContaining("127.0.0.1:1") },
+    ]);
+  });
+
+  test("is closed twice without harm", async () => {
+    const it = await openTable();
+    await it.sink[Symbol.asyncDispose]();
+    await it.sink[Symbol.asyncDispose]();
+  });
+});
