@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { RunRequest } from "./domain/run.ts";
+import { invalid, NewRun } from "./domain/run-request.ts";
 import { PipelineError } from "./errors.ts";
-import { invalid, NewRun } from "./http/requests.ts";
 
 /** The options of `ingest`, all of which belong to `--once`. */
 export interface GivenRun {

@@ -1,5 +1,6 @@
 import { Cron } from "croner";
 import * as v from "valibot";
+import { nationalities } from "./domain/run-request.ts";
 import { PipelineError } from "./errors.ts";
 
 /**
@@ -61,11 +62,6 @@ const url = (expected: string, protocols: readonly string[]) =>
 const topicName = /^[A-Za-z0-9._-]{1,245}$/;
 /** Unquoted CQL identifier; Cassandra and ScyllaDB allow 48 characters. */
 const cqlName = /^[a-z][a-z0-9_]{0,47}$/;
-
-/** All nationalities that version 1.4 of the API knows. */
-export const nationalities = [
-  ..."AU BR CA CH DE DK ES FI FR GB IE IN IR MX NL NO NZ RS TR UA US".toLowerCase().split(" "),
-] as const;
 
 const settings = {
   SOURCE_URL: v.optional(

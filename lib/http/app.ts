@@ -3,11 +3,12 @@ import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import * as v from "valibot";
 import type { Run, RunRequest } from "../domain/run.ts";
+import { invalid, NewRun } from "../domain/run-request.ts";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { bearerToken } from "./auth.ts";
 import { problem } from "./problem.ts";
-import { invalid, jsonBody, NewRun, RunList } from "./requests.ts";
+import { jsonBody, RunList } from "./requests.ts";
 
 /** What the routes show and change. */
 export interface AppDeps {

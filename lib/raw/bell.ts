@@ -1,5 +1,5 @@
 import { sleep } from "../sleep.ts";
-import type { Sql } from "./postgres.ts";
+import type { Sql } from "./client.ts";
 
 /** Rings when PostgreSQL is told that there is something new. */
 export interface Bell extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import type { Expected, Ledger } from "../flow/verify.ts";
-import { asked, askedEach, type Sql } from "./postgres.ts";
+import { asked, askedEach, type Sql } from "./client.ts";
 
 /** Rows held in memory at once while comparing. */
 const pageRows = 2000;

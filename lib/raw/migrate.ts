@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import type { Sql } from "./postgres.ts";
+import type { Sql } from "./client.ts";
 
 /** Applies the migrations that have not been applied, each in a transaction of its own. Safe to repeat and to race. */
 export async function migrate(sql: Sql): Promise<readonly string[]> {

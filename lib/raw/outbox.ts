@@ -1,6 +1,6 @@
 import type { Outbox, OutboxRow, Refused } from "../flow/raw-to-topic.ts";
 import { createBell } from "./bell.ts";
-import { asked, type Sql } from "./postgres.ts";
+import { asked, type Sql } from "./client.ts";
 
 export interface RawOutbox extends Outbox, AsyncDisposable {
   /** Rows waiting for the topic: of one run, or of all. */

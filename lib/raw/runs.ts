@@ -9,7 +9,7 @@ import { PipelineError } from "../errors.ts";
 import type { RunStore } from "../flow/perform-runs.ts";
 import type { JudgedPage } from "../flow/source-to-raw.ts";
 import { createBell } from "./bell.ts";
-import { asked, type Sql } from "./postgres.ts";
+import { asked, type Sql } from "./client.ts";
 
 /** Runs and their pages. Pages are committed by the worker that holds the run, and by no other. */
 export interface Runs extends RunStore, AsyncDisposable {

@@ -1,4 +1,4 @@
-import { asked, type Sql } from "./postgres.ts";
+import { asked, type Sql } from "./client.ts";
 
 export interface Schedule {
   readonly cron: string;

@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { type Config, nationalities } from "../config.ts";
+import type { Config } from "../config.ts";
+import { nationalities } from "../domain/run-request.ts";
 import { PipelineError } from "../errors.ts";
 import type { Page, PageRequest, Source } from "../flow/source-to-raw.ts";
 import type { Log } from "../log.ts";

@@ -13,7 +13,7 @@ const rules: Readonly<Record<string, Rule>> = {
   raw: { values: ["domain", "plumbing"], types: ["flow"] },
   topic: { values: ["domain", "plumbing", "native/load.ts"], types: ["flow"] },
   sink: { values: ["domain", "plumbing"], types: ["flow"] },
-  local: { values: ["plumbing", "native"] },
+  local: { values: ["plumbing", "native", "domain"] },
   native: { values: ["plumbing"] },
 };
 

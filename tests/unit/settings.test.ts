@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { nationalities, readConfig, settingDefaults } from "../../lib/config.ts";
+import { readConfig, settingDefaults } from "../../lib/config.ts";
+import { nationalities } from "../../lib/domain/run-request.ts";
 import { PipelineError } from "../../lib/errors.ts";
 
 const project = join(import.meta.dir, "../..");

@@ -1,0 +1,45 @@
+import * as v from "valibot";
+import { shown } from "./user.ts";
+
+/** All nationalities that version 1.4 of the API knows. */
+export const nationalities = [
+  ..."AU BR CA CH DE DK ES FI FR GB IE IN IR MX NL NO NZ RS TR UA US".toLowerCase().split(" "),
+] as const;
+
+/** A run that somebody asks for, by HTTP or on the command line; what is left out comes from the settings. */
+export const NewRun = v.pipe(
+  v.unknown(),
+  v.check((body) => !Array.isArray(body), "an object, not a list"),
+  v.strictObject(
+    {
+      results: v.optional(
+        v.pipe(
+          v.number("a number of users from 1 to 1000000"),
+          v.integer("a number of users from 1 to 1000000"),
+          v.minValue(1, "a number of users from 1 to 1000000"),
+          v.maxValue(1_000_000, "a number of users from 1 to 1000000"),
+        ),
+      ),
+      nat: v.optional(
+        v.array(
+          v.picklist(nationalities, `one of ${nationalities.join(",")}`),
+          "a list of nationalities",
+        ),
+      ),
+      seed: v.optional(
+        v.pipe(v.string("a text"), v.regex(/^[\x21-\x7e]{1,64}$/, "1 to 64 printable characters")),
+      ),
+    },
+    "an object with results, nat, seed and nothing else",
+  ),
+);
+
+export type Invalid = readonly { readonly path: string; readonly message: string }[];
+
+/** The issues of a value as fields for a problem, each with what was given and what was expected. */
+export function invalid(issues: readonly v.BaseIssue<unknown>[]): Invalid {
+  return issues.map((issue) => {
+    const message = `${shown(issue.input)}: expected ${issue.message}`;
+    return { path: v.getDotPath(issue) ?? "", message };
+  });
+}
