@@ -64,7 +64,7 @@ export function progressLine({ label, unit, done, total, seconds, note }: Standi
   const parts = [`${count(done)}${total === undefined ? "" : ` of ${count(total)}`} ${unit}`];
   parts.push(`${count(Math.round(rate))}/s`);
   if (total !== undefined && rate > 0) {
-    parts.push(`${count(Math.ceil((total - done) / rate))} s left`);
+    parts.push(`${count(Math.max(0, Math.ceil((total - done) / rate)))} s left`);
   }
   if (note) parts.push(note);
   const filled = total ? Math.round((barWidth * Math.min(done, total)) / total) : 0;
