@@ -1,6 +1,6 @@
 import type { Client } from "cassandra-driver";
 import { type Config, readConfig } from "../lib/config.ts";
-import { connect, type Sql } from "../lib/raw/postgres.ts";
+import { connect, type Sql } from "../lib/raw/client.ts";
 import { connect as connectStore } from "../lib/sink/client.ts";
 import { call, openAdmin } from "./kafka-clients.ts";
 import { testCassandra, testKafka, testPostgres } from "./servers.ts";
