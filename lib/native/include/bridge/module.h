@@ -20,34 +20,24 @@ inline void RunTask(Runtime *runtime, const Task &task) {
 
 // Called by the event loop after a wake. Runs what was waiting then, and no more: tasks may post
 // themselves again, and timers and promises want their turn.
-//
-// One task at a time leaves the queue. A callback may run the event loop itself until something
-// happens (bun:test does, for `expect(promise).rejects`), and what it waits for may be the next task.
 inline void Drain(napi_env env, napi_value, void *context, void *) {
   Runtime *runtime = static_cast<Runtime *>(context);
   if (!env) return;  // torn down
-  Enter enter(runtime);
-  Frame frame(runtime, false, nullptr);
+  std::vector<Task> tasks;
   std::vector<napi_ref> orphans;
-  size_t count;
+  tasks.swap(runtime->spare);  // for its memory: it is empty
   {
     std::lock_guard<std::mutex> lock(runtime->mutex);
     runtime->woken = false;
-    count = runtime->tasks.size();
+    tasks.swap(runtime->tasks);
     orphans.swap(runtime->orphans);
   }
+  Enter enter(runtime);
+  Frame frame(runtime, false, nullptr);
   for (napi_ref orphan : orphans) napi_delete_reference(env, orphan);
-  for (; count > 0; count--) {
-    Task task;
-    {
-      std::lock_guard<std::mutex> lock(runtime->mutex);
-      if (runtime->tasks.empty()) return;
-      task = runtime->tasks.front();
-      runtime->tasks.pop_front();
-      if (!runtime->tasks.empty()) WakeLocked(runtime);  // for an event loop inside this task
-    }
-    RunTask(runtime, task);
-  }
+  for (const Task &task : tasks) RunTask(runtime, task);
+  tasks.clear();
+  runtime->spare.swap(tasks);
 }
 
 // At the end of the JavaScript thread. The Runtime itself stays, some hundred bytes: threads of

@@ -51,7 +51,7 @@ struct Recent {
 struct Runtime {
   // --- any thread, under `mutex`
   std::mutex mutex;
-  std::deque<Task> tasks;
+  std::vector<Task> tasks;
   std::vector<napi_ref> orphans;  // references given up on another thread
   bool woken = false;
   bool closed = false;
@@ -59,6 +59,7 @@ struct Runtime {
 
   // --- the JavaScript thread only
   napi_env env = nullptr;
+  std::vector<Task> spare;
   int busy = 0;                        // open async handles and unfinished workers
   std::deque<Buried> buried;
   std::unordered_set<void *> wrapped;  // the addon's objects that belong to JavaScript objects
