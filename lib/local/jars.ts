@@ -154,7 +154,7 @@ async function runMaven(
     line = lines.pop() ?? "";
     for (const each of lines) {
       if (each.startsWith("[ERROR]")) text += `${each.slice("[ERROR] ".length)}\n`;
-      const size = sizes.get(/^Downloaded from .*\/([^/ ]+\.jar) \(/.exec(each)?.[1] ?? "");
+      const size = sizes.get(/\bDownloaded from .*\/([^/ ]+\.jar) \(/.exec(each)?.[1] ?? "");
       if (size === undefined) continue;
       bytes += size;
       onProgress?.({ bytes, totalBytes });
