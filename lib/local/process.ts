@@ -1,5 +1,6 @@
+import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PipelineError } from "../errors.ts";
 import { sleep } from "../sleep.ts";
@@ -84,8 +85,8 @@ export async function endProcess(id: ProcessId, { signal, graceMs }: EndOptions)
 }
 
 /**
- * Runs `work` while no other process runs its own under the same lock file; waits at most `waitMs` for the
- * one that does. The lock of a process that has ended counts for nothing.
+ * Runs `work` while nobody else, in this process or another, runs theirs under the same lock file; waits at
+ * most `waitMs` for them. The system opens the lock when its holder ends, however that ends.
  */
 export async function withLock<T>(
   file: string,
@@ -93,20 +94,16 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
-  const mine = JSON.stringify({ pid: process.pid, started: await startedAt(process.pid) });
+  // A transaction that is never written to: SQLite's locks are the system's own.
+  using database = new Database(file, { create: true });
   const until = performance.now() + waitMs;
-  while (!(await createOnly(file, mine))) {
-    const holder = await readJson<ProcessId>(file);
-    if (holder && !(await isRunning(holder))) await rm(file, { force: true });
-    else if (performance.now() > until) {
-      throw new PipelineError("setup", `${file} is held by process ${holder?.pid}, still at work`);
-    } else await sleep(100);
+  while (!beginsAlone(database)) {
+    if (performance.now() >= until) {
+      throw new PipelineError("setup", `another process is still at work under the lock ${file}`);
+    }
+    await sleep(50);
   }
-  try {
-    return await work();
-  } finally {
-    await rm(file, { force: true });
-  }
+  return await work();
 }
 
 /** Writes the whole file or leaves the old one. */
@@ -121,13 +118,12 @@ export async function readJson<T>(file: string): Promise<T | undefined> {
   return text === "" ? undefined : (JSON.parse(text) as T);
 }
 
-async function createOnly(file: string, text: string): Promise<boolean> {
+function beginsAlone(database: Database): boolean {
   try {
-    await using handle = await open(file, "wx");
-    await handle.writeFile(text);
+    database.run("begin exclusive");
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (error instanceof SQLiteError && error.code === "SQLITE_BUSY") return false;
     throw error;
   }
 }
