@@ -1,4 +1,4 @@
-import postgres from "postgres";
+import postgres, { type TransactionSql } from "postgres";
 import { type ErrorCode, PipelineError } from "../errors.ts";
 
 /** What all parts of the raw store share: the pool, and its errors in our words. */
@@ -16,6 +16,42 @@ export function connect(url: string) {
       bigint: { to: 20, from: [20], parse: Number, serialize: (value: number) => String(value) },
     },
   });
+}
+
+export type Transaction = TransactionSql<{ bigint: number }>;
+
+/**
+ * Runs `work` in a transaction. When the connection is lost in the middle this rejects, and `work` stands still for
+ * ever at its next step: the driver (3.4.9) would write to a socket that is gone, which ends the
+ * process. After waiting for anything else than this transaction, `work` must await `connected`.
+ */
+export async function transaction<T>(
+  sql: Sql,
+  work: (tx: Transaction, connected: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  let lost = false;
+  const connected = () => (lost ? new Promise<never>(() => {}) : Promise.resolve());
+  const begun = sql.begin(async (tx) => {
+    try {
+      return await work(tx, connected);
+    } catch (error) {
+      // Else the driver rolls back, on the connection that is gone.
+      lost ||= isLost(error);
+      await connected();
+      throw error;
+    }
+  });
+  begun.catch(() => {
+    lost = true;
+  });
+  return (await begun) as T;
+}
+
+/** True for errors of the connection, and for those after which the server closes it. */
+function isLost(error: unknown): boolean {
+  const code = codeIn(error);
+  const fatal = error instanceof Error && Reflect.get(error, "severity") === "FATAL";
+  return fatal || (fromDriver.test(code) && !sqlState.test(code));
 }
 
 /** Calls PostgreSQL and says what went wrong in our words: `what` was asked of it. */

@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import type { Sql } from "./client.ts";
+import { type Sql, transaction } from "./client.ts";
 
 /** Applies the migrations that have not been applied, each in a transaction of its own. Safe to repeat and to race. */
 export async function migrate(sql: Sql): Promise<readonly string[]> {
@@ -8,7 +8,7 @@ export async function migrate(sql: Sql): Promise<readonly string[]> {
   const applied: string[] = [];
   for (const file of files) {
     const text = await Bun.file(new URL(file, folder)).text();
-    await sql.begin(async (tx) => {
+    await transaction(sql, async (tx) => {
       // Any fixed number: one migration at a time, whoever else starts.
       await tx`select pg_advisory_xact_lock(7305214)`;
       await tx`create table if not exists migrations (name text primary key, applied_at timestamptz default now())`;

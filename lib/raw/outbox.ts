@@ -1,6 +1,6 @@
 import type { Outbox, OutboxRow, Refused } from "../flow/raw-to-topic.ts";
 import { createBell } from "./bell.ts";
-import { asked, type Sql } from "./client.ts";
+import { asked, type Sql, type Transaction, transaction } from "./client.ts";
 
 export interface RawOutbox extends Outbox, AsyncDisposable {
   /** Rows waiting for the topic: of one run, or of all. */
@@ -24,7 +24,7 @@ export function createOutbox(sql: Sql): RawOutbox {
   return {
     take: (limit, handle) =>
       asked("take from the outbox", () =>
-        sql.begin(async (tx) => {
+        transaction(sql, async (tx, connected) => {
           await tx.unsafe(`set local idle_in_transaction_session_timeout = ${idleInTransactionMs}`);
           const rows = await tx<OutboxRow[]>`
             select o.raw_id as raw, r.run_id as run, r.version, r.payload
@@ -33,6 +33,7 @@ export function createOutbox(sql: Sql): RawOutbox {
             order by o.raw_id`;
           if (rows.length === 0) return 0;
           const refused = await handle(rows);
+          await connected();
           await remove(tx, rows);
           if (refused.length > 0) await reject(tx, rows, refused);
           return rows.length;
@@ -49,7 +50,7 @@ export function createOutbox(sql: Sql): RawOutbox {
   };
 }
 
-async function remove(tx: Pick<Sql, "unsafe">, rows: readonly OutboxRow[]): Promise<void> {
+async function remove(tx: Transaction, rows: readonly OutboxRow[]): Promise<void> {
   await tx.unsafe(
     "delete from outbox where raw_id in (select json_array_elements_text($1::text::json)::bigint)",
     [JSON.stringify(rows.map((row) => row.raw))],
@@ -58,7 +59,7 @@ async function remove(tx: Pick<Sql, "unsafe">, rows: readonly OutboxRow[]): Prom
 
 /** A row refused on its way to the topic counts as rejected, as if it had been refused when fetched. */
 async function reject(
-  tx: Pick<Sql, "unsafe">,
+  tx: Transaction,
   rows: readonly OutboxRow[],
   refused: readonly Refused[],
 ): Promise<void> {

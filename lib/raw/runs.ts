@@ -9,7 +9,7 @@ import { PipelineError } from "../errors.ts";
 import type { RunStore } from "../flow/perform-runs.ts";
 import type { JudgedPage } from "../flow/source-to-raw.ts";
 import { createBell } from "./bell.ts";
-import { asked, type Sql } from "./client.ts";
+import { asked, type Sql, type Transaction, transaction } from "./client.ts";
 
 /** Runs and their pages. Pages are committed by the worker that holds the run, and by no other. */
 export interface Runs extends RunStore, AsyncDisposable {
@@ -72,7 +72,7 @@ export function createRuns(sql: Sql): Runs {
 
 async function create(sql: Sql, { trigger, logicalTime, results, nat, seed }: RunRequest) {
   const time = logicalTime?.toISOString() ?? null;
-  const id = await sql.begin(async (tx) => {
+  const id = await transaction(sql, async (tx) => {
     const [made] = await tx<{ id: number }[]>`
       insert into runs (trigger, logical_time, seed, results, nat)
       values (${trigger}, ${time}, ${seed ?? ""}, ${results}, ${[...nat]}::text[])
@@ -110,7 +110,7 @@ async function commitPage(sql: Sql, run: ClaimedRun, page: JudgedPage): Promise<
     "rejection" in user ? [{ position, ...user.rejection }] : [],
   );
   const ids = page.users.map((user) => ("id" in user ? user.id : null));
-  await sql.begin(async (tx) => {
+  await transaction(sql, async (tx) => {
     const [held] = await tx`
       update runs set pages = ${page.page}, heartbeat_at = now(), fetched = fetched + ${ids.length},
         accepted = accepted + ${ids.length - rejected.length}, rejected = rejected + ${rejected.length}
@@ -151,7 +151,7 @@ async function commitPage(sql: Sql, run: ClaimedRun, page: JudgedPage): Promise<
   });
 }
 
-function holding(sql: Pick<Sql, "unsafe"> & Tag, run: ClaimedRun) {
+function holding(sql: Sql | Transaction, run: ClaimedRun) {
   return sql`id = ${run.id} and attempt = ${run.attempt} and worker = ${run.worker} and state = 'running'`;
 }
 
@@ -169,5 +169,3 @@ function selectRun(sql: Sql) {
 }
 
 const iso = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"';
-
-type Tag = (template: TemplateStringsArray, ...parameters: (string | number)[]) => ReturnType<Sql>;
