@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,7 +14,7 @@ import {
   utimesSync,
 } from "node:fs";
 import { cp } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { messageChain, PipelineError } from "../errors.ts";
 import { addonPath, packageDir } from "./load.ts";
@@ -152,37 +153,54 @@ async function compile(
   report: (line: string) => void,
 ) {
   checkTools(features);
-  const workDir = join(built, "../../building");
-  rmSync(workDir, { recursive: true, force: true });
-  mkdirSync(workDir, { recursive: true });
+  const dir = workDir(join(built, "../.."));
   report("compiling librdkafka and the addon: one to two minutes on two cores");
-  await cp(join(packageDir, "deps/librdkafka"), join(workDir, "librdkafka"), {
+  try {
+    await configure(dir, features);
+    await make(dir, features, report);
+    await run([process.execPath, "-e", "require('./kafka.node')"], dir);
+    install(join(dir, "kafka.node"), built);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** In the cache, where an interrupted build is found and replaced; librdkafka's configure takes no path with a space. */
+function workDir(cacheDir: string): string {
+  const dir = join(cacheDir, "building");
+  if (/\s/.test(dir)) return mkdtempSync(join(tmpdir(), "kafka-client-"));
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir);
+  return dir;
+}
+
+async function configure(dir: string, features: readonly Feature[]): Promise<void> {
+  const links = { package: packageDir, include: headersDir, napi: napiDir };
+  for (const [name, target] of Object.entries(links)) symlinkSync(target, join(dir, name));
+  await cp(join(packageDir, "deps/librdkafka"), join(dir, "librdkafka"), {
     recursive: true,
     filter: (path) => !/\/librdkafka\/(tests|examples|packaging|win32)$/.test(path),
   });
-  const links = { package: packageDir, include: headersDir, napi: napiDir };
-  for (const [name, dir] of Object.entries(links)) symlinkSync(dir, join(workDir, name));
-  const withs = Object.entries(extras).map(
+  const chosen = Object.entries(extras).map(
     ([feature, { option }]) =>
       `--${features.includes(feature as Feature) ? "enable" : "disable"}-${option}`,
   );
-  await run(["./configure", ...configureOptions, ...withs], join(workDir, "librdkafka"), () => {});
-  const make = ["make", "-f", makefile, makeLibs(features), "kafka.node"];
-  // Each line that compiles something has "-c"; asking make first costs a tenth of a second.
+  await run(["./configure", ...configureOptions, ...chosen], join(dir, "librdkafka"));
+}
+
+async function make(dir: string, features: readonly Feature[], report: (line: string) => void) {
+  const command = ["make", "-f", makefile, makeLibs(features), "kafka.node"];
   let files = 0;
-  await run([...make, "-n"], workDir, (line) => (files += compilesFile(line)));
+  await run([...command, "-n"], dir, (line) => (files += compilesFile(line)));
   let done = 0;
-  await run([...make, `-j${availableParallelism()}`], workDir, (line) => {
+  await run([...command, `-j${availableParallelism()}`], dir, (line) => {
     const before = percent(done, files);
     done += compilesFile(line);
     if (percent(done, files) > before) report(`${percent(done, files)} %`);
   });
-  await run([process.execPath, "-e", "require('./kafka.node')"], workDir, () => {});
-  mkdirSync(join(built, ".."), { recursive: true });
-  renameSync(join(workDir, "kafka.node"), built);
-  rmSync(workDir, { recursive: true, force: true });
 }
 
+/** Make says each command that compiles a file, also when asked what it would do. */
 function compilesFile(line: string): number {
   return / -c \S+\.(c|cc|cpp) /.test(line) ? 1 : 0;
 }
@@ -233,7 +251,7 @@ function linked(name: string): string {
 }
 
 /** Runs a command to its end, in English, and hears its output line by line. */
-async function run(command: string[], cwd: string, onLine: (line: string) => void): Promise<void> {
+async function run(command: string[], cwd: string, onLine = (_line: string) => {}): Promise<void> {
   const child = Bun.spawn(["sh", "-c", 'LC_ALL=C exec "$@" 2>&1', "sh", ...command], {
     cwd,
     stdin: "ignore",

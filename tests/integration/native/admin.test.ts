@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type {
   DeleteGroupsResult,
   DeleteRecordsResult,
@@ -19,6 +19,8 @@ import {
 } from "../../kafka-clients.ts";
 import { testKafka } from "../../servers.ts";
 import { until } from "../../until.ts";
+
+setDefaultTimeout(180_000);
 
 const timeout = 30_000;
 let brokers: string;

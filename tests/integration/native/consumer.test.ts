@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "@confluentinc/kafka-javascript";
 import {
   type Consumer,
@@ -11,6 +11,8 @@ import {
 } from "../../kafka-clients.ts";
 import { testKafka } from "../../servers.ts";
 import { until } from "../../until.ts";
+
+setDefaultTimeout(180_000);
 
 const perPartition = 500;
 let brokers: string;

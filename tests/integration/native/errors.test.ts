@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { freePorts } from "../../../lib/local/ports.ts";
 import { type KafkaClient, loadKafkaClient } from "../../../lib/native/load.ts";
 import {
@@ -11,6 +11,8 @@ import {
 } from "../../kafka-clients.ts";
 import { testKafka } from "../../servers.ts";
 import { until } from "../../until.ts";
+
+setDefaultTimeout(180_000);
 
 let brokers: string;
 let kafka: KafkaClient;

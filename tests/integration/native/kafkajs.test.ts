@@ -1,9 +1,11 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { KafkaJS } from "@confluentinc/kafka-javascript";
 import { loadKafkaClient } from "../../../lib/native/load.ts";
 import { failureOf, openTopic, uniqueName } from "../../kafka-clients.ts";
 import { testKafka } from "../../servers.ts";
 import { until } from "../../until.ts";
+
+setDefaultTimeout(180_000);
 
 /** KafkaJS's logLevel.NOTHING: an enum that is not there at run time under that name. */
 const logLevel = 0;

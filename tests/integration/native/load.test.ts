@@ -1,10 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFile, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildNative, missingBuildTools, parseFeatures } from "../../../lib/native/build.ts";
 import { addonPath, checkAddon, loadKafkaClient } from "../../../lib/native/load.ts";
 import { failureOf } from "../../kafka-clients.ts";
+
+setDefaultTimeout(180_000);
 
 let dir: string;
 let copy: string;

@@ -1,7 +1,9 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { openTopic } from "../../kafka-clients.ts";
 import { resultOf, runProgram } from "../../programs.ts";
 import { testKafka } from "../../servers.ts";
+
+setDefaultTimeout(180_000);
 
 let brokers: string;
 beforeAll(async () => {

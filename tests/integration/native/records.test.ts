@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { MessageHeader } from "@confluentinc/kafka-javascript";
 import {
   openConsumer,
@@ -8,6 +8,8 @@ import {
   type TestProducer,
 } from "../../kafka-clients.ts";
 import { testKafka } from "../../servers.ts";
+
+setDefaultTimeout(180_000);
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 /** Every code unit from 0 to 255, so also the zero that ends a C string; 384 bytes as UTF-8. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,8 +6,10 @@ import { classPath } from "../../../lib/local/jars.ts";
 import { freePorts } from "../../../lib/local/ports.ts";
 import { down, up } from "../../../lib/local/servers.ts";
 import { loadKafkaClient } from "../../../lib/native/load.ts";
-import { failureOf, openConsumer, openProducer, openTopic } from "../../kafka-clients.ts";
+import { call, failureOf, openConsumer, openProducer, openTopic } from "../../kafka-clients.ts";
 import { runProgram } from "../../programs.ts";
+
+setDefaultTimeout(180_000);
 
 /** PLAIN users are in the broker's settings; SCRAM users are made by one who may. */
 const [user, password] = ["ada", "open sesame"];
@@ -22,10 +24,13 @@ beforeAll(async () => {
   const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`;
   const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
   const listeners = `SSL://127.0.0.1:${ssl},SASL_PLAINTEXT://127.0.0.1:${sasl},SASL_SSL://127.0.0.1:${both}`;
-  const mechanisms = ["plain", "scram-sha-256", "scram-sha-512"].flatMap((mechanism) =>
+  // Takes unsigned tokens: for tests only, says Kafka.
+  const bearer = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;";
+  const modules = { plain, "scram-sha-256": scram, "scram-sha-512": scram, oauthbearer: bearer };
+  const mechanisms = Object.entries(modules).flatMap(([mechanism, module]) =>
     ["sasl_plaintext", "sasl_ssl"].map((listener) => [
       `listener.name.${listener}.${mechanism}.sasl.jaas.config`,
-      mechanism === "plain" ? plain : scram,
+      module,
     ]),
   );
   const [server] = await up({
@@ -38,7 +43,7 @@ beforeAll(async () => {
         listeners,
         "advertised.listeners": listeners,
         "listener.security.protocol.map": "SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
-        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
         "ssl.keystore.type": "PKCS12",
         "ssl.keystore.location": join(home, "server.p12"),
         "ssl.keystore.password": "changeit",
@@ -59,7 +64,7 @@ afterAll(async () => {
 });
 
 /** A record through a topic of its own, with these settings on both sides. */
-async function roundTrip(brokers: string, config: Record<string, string>): Promise<string> {
+async function roundTrip(brokers: string, config: Record<string, unknown>): Promise<string> {
   await using topic = await openTopic(ports.plaintext);
   await using producer = await openProducer(brokers, config);
   await producer.send(topic.name, [{ value: Buffer.from("secret") }]);
@@ -100,6 +105,23 @@ describe("SASL", () => {
     }
   });
 
+  test("OAUTHBEARER with a token that the program gives", async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const part = (json: object) => Buffer.from(JSON.stringify(json)).toString("base64url");
+    const claims = { sub: user, iat: now, exp: now + 600 };
+    const tokenValue = `${part({ alg: "none" })}.${part(claims)}.`;
+    const config = {
+      "security.protocol": "sasl_plaintext",
+      "sasl.mechanisms": "OAUTHBEARER",
+      oauthbearer_token_refresh_cb: async () => ({
+        tokenValue,
+        lifetime: claims.exp * 1000,
+        principal: user,
+      }),
+    };
+    expect(await roundTrip(ports.sasl, config)).toBe("secret");
+  });
+
   test("a wrong password is refused", async () => {
     const config = { ...credentials("PLAIN", "wrong"), "security.protocol": "sasl_plaintext" };
     const failure = await failureOf(() => connect(ports.sasl, config));
@@ -130,10 +152,11 @@ function credentials(mechanism: string, secret: string) {
 async function connect(brokers: string, config: Record<string, string>): Promise<void> {
   const { Producer } = await loadKafkaClient();
   const producer = new Producer({ "bootstrap.servers": brokers, ...config });
-  await new Promise<void>((resolve, reject) => {
-    producer.connect({ timeout: 1500 }, (error) => (error ? reject(error) : resolve()));
-  });
-  await new Promise((resolve) => producer.disconnect(resolve));
+  try {
+    await call((done) => producer.connect({ timeout: 1500 }, done));
+  } finally {
+    await call((done) => producer.disconnect(done));
+  }
 }
 
 /** With Kafka's own tool, for the client has no call for it. */
