@@ -313,6 +313,32 @@ describe("a run", () => {
 });
 
 describe("the outbox", () => {
+  test("gives its rows to others as soon as a taker's connection is gone", async () => {
+    await using it = await openStore();
+    await it.runs.commitPage(await claimed(it), accepted([1, 2]));
+    const taken = Promise.withResolvers<void>();
+    const holding = failureOf(
+      it.outbox.take(10, async () => {
+        taken.resolve();
+        await until(
+          async () =>
+            (
+              await it.sql`
+          select from pg_stat_activity
+          where state = 'idle in transaction' and datname = current_database()`
+            ).length === 0,
+        );
+        return [];
+      }),
+    );
+    await taken.promise;
+    await it.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where state = 'idle in transaction' and datname = current_database()`;
+    expect(await holding).toMatchObject({ name: "PipelineError", code: "unavailable" });
+    expect(await it.outbox.take(10, async () => [])).toBe(2);
+  });
+
   test("does not hold back rows of a page that commits later, with smaller ids", async () => {
     await using it = await openStore();
     const page = accepted([1, 2]);
