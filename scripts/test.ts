@@ -39,7 +39,8 @@ async function runTests(args: readonly string[], home: string): Promise<number> 
   // A test may be the first to need a server, whose start takes up to three minutes on a busy machine.
   const child = Bun.spawn([process.execPath, "test", "--timeout=240000", ...report, ...args], {
     cwd: join(import.meta.dir, ".."),
-    env: { ...Bun.env, TEST_HOME: home },
+    // Whatever the tests leave behind goes with the folder.
+    env: { ...Bun.env, TMPDIR: home },
     stdin: "ignore",
     stdout: "inherit",
     stderr: "inherit",

@@ -48,7 +48,7 @@ function portOf(name: ServerName): Promise<number> {
   const existing = started.get(name);
   if (existing) return existing.port;
   // A home for each: one home starts its servers one `up` after the other.
-  const home = mkdtemp(join(Bun.env.TEST_HOME || tmpdir(), `test-${name}-`));
+  const home = mkdtemp(join(tmpdir(), `test-${name}-`));
   const port = startIn(home, name);
   started.set(name, { home, port });
   return port;

@@ -86,6 +86,7 @@ async function prepare(place: Place) {
     java,
     classPath: jars,
     heap: "1g",
+    tmpDir: join(dataDir, "tmp"),
     flags: [
       `-javaagent:${agent}`,
       ...openedTo17,

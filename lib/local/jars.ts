@@ -142,30 +142,45 @@ async function runMaven(
     stderr: "pipe",
     ...(signal ? { signal } : {}),
   });
-  const sizes = new Map(jars.map((jar) => [fileName(jar), jar.bytes]));
-  const totalBytes = jars.reduce((sum, jar) => sum + jar.bytes, 0);
-  let bytes = 0;
-  let text = "";
-  let line = "";
-  const decoder = new TextDecoder();
   const errors = new Response(child.stderr).text();
-  for await (const chunk of child.stdout) {
-    const lines = (line + decoder.decode(chunk, { stream: true })).split("\n");
-    line = lines.pop() ?? "";
-    for (const each of lines) {
-      if (each.startsWith("[ERROR]")) text += `${each.slice("[ERROR] ".length)}\n`;
-      const size = sizes.get(/\bDownloaded from .*\/([^/ ]+\.jar) \(/.exec(each)?.[1] ?? "");
+  const reasons = await readOutput(child.stdout, jars, onProgress);
+  signal?.throwIfAborted();
+  if ((await child.exited) !== 0) {
+    const reason = reasons[0] ?? (await errors).trim();
+    throw new PipelineError("unavailable", `Maven could not fetch the servers' jars: ${reason}`);
+  }
+  const totalBytes = bytesOf(jars);
+  onProgress?.({ bytes: totalBytes, totalBytes });
+}
+
+/** Reports each jar that Maven says it has downloaded; resolves with what it says went wrong. */
+async function readOutput(
+  output: ReadableStream<Uint8Array<ArrayBuffer>>,
+  jars: readonly Jar[],
+  onProgress: JarOptions["onProgress"],
+): Promise<string[]> {
+  const sizes = new Map(jars.map((jar) => [fileName(jar), jar.bytes]));
+  const totalBytes = bytesOf(jars);
+  const errors: string[] = [];
+  let bytes = 0;
+  let rest = "";
+  for await (const text of output.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line.startsWith("[ERROR] ")) errors.push(line.slice("[ERROR] ".length));
+      const file = /\bDownloaded from .*\/([^/ ]+\.jar) \(/.exec(line)?.[1] ?? "";
+      const size = sizes.get(file);
       if (size === undefined) continue;
       bytes += size;
       onProgress?.({ bytes, totalBytes });
     }
   }
-  signal?.throwIfAborted();
-  if ((await child.exited) !== 0) {
-    const reason = (text || line || (await errors)).trim().split("\n")[0] ?? "";
-    throw new PipelineError("unavailable", `Maven could not fetch the servers' jars: ${reason}`);
-  }
-  onProgress?.({ bytes: totalBytes, totalBytes });
+  return errors;
+}
+
+function bytesOf(jars: readonly Jar[]): number {
+  return jars.reduce((sum, jar) => sum + jar.bytes, 0);
 }
 
 /** Checks what Maven brought and moves it to its place: the whole of a file, or nothing. */

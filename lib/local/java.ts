@@ -1,4 +1,4 @@
-import { mkdir, readdir, realpath, rename, stat } from "node:fs/promises";
+import { mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PipelineError } from "../errors.ts";
 import { archivesDir } from "./paths.ts";
@@ -37,6 +37,8 @@ export interface JavaProgram {
   readonly java: Java;
   readonly classPath: string;
   readonly heap: string;
+  /** For the native libraries that jars unpack at each start; emptied before one. */
+  readonly tmpDir: string;
   readonly flags: readonly string[];
   readonly main: string;
   readonly args: readonly string[];
@@ -57,7 +59,9 @@ export async function javaCommand(
   program: JavaProgram,
   dir = archivesDir,
 ): Promise<{ command: readonly string[]; archive?: PendingArchive }> {
-  const { java, classPath, heap, flags, main, args } = program;
+  const { java, classPath, heap, tmpDir, flags, main, args } = program;
+  await rm(tmpDir, { recursive: true, force: true });
+  await mkdir(tmpDir, { recursive: true });
   const key = new Bun.CryptoHasher("sha256")
     .update([java.bin, java.version, classPath, ...flags.filter((f) => !f.startsWith("-D"))].join())
     .digest("hex")
@@ -74,6 +78,9 @@ export async function javaCommand(
     `-Xmx${heap}`,
     // One core is enough for a collection this small, and the collector's own memory is the least.
     "-XX:+UseSerialGC",
+    // A file in /tmp that a killed JVM would leave there.
+    "-XX:-UsePerfData",
+    `-Djava.io.tmpdir=${tmpDir}`,
     "-XX:+UnlockDiagnosticVMOptions",
     "-XX:+AllowArchivingWithJavaAgent",
     `-XX:${exists ? "SharedArchiveFile" : "ArchiveClassesAtExit"}=${exists ? final : written}`,

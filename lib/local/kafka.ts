@@ -87,6 +87,7 @@ async function prepare(place: Place) {
     java,
     classPath: classPath("kafka"),
     heap: "512m",
+    tmpDir: join(dataDir, "tmp"),
     flags: [
       `-Dkafka.logs.dir=${dataDir}`,
       `-Dlog4j2.configurationFile=${join(dataDir, "log4j2.properties")}`,
