@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepared } from "../lib/local/prepare.ts";
-import { down } from "../lib/local/servers.ts";
+import { sleep } from "../lib/sleep.ts";
 import { closingLines, levelsOf } from "../tests/levels.ts";
 
 const help = `Everything a fresh machine needs, then all tests but the benchmarks.
@@ -26,10 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`\n${closingLines(levels, exitCode).join("\n")}\n`);
     return exitCode === 0 && levels.some(({ passed }) => passed > 0) ? 0 : 1;
   } finally {
-    // The tests end their servers themselves, unless they were ended first.
-    for (const name of await readdir(home)) {
-      if (name.startsWith("test-")) await down({ home: join(home, name), wipe: true });
-    }
+    await keeperGone(home);
     await rm(home, { recursive: true, force: true });
   }
 }
@@ -49,4 +46,13 @@ async function runTests(args: readonly string[], home: string): Promise<number> 
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   await child.exited;
   return child.exitCode ?? 1;
+}
+
+/** After tests that were killed the servers' keeper (tests/keeper.ts) still has to end them: a minute at most. */
+async function keeperGone(home: string): Promise<void> {
+  const until = performance.now() + 60_000;
+  while ((await readdir(home)).some((name) => name.startsWith("test-servers-"))) {
+    if (performance.now() > until) return;
+    await sleep(50);
+  }
 }

@@ -1,8 +1,6 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { messageChain } from "../lib/errors.ts";
-import { down, type ServerName, up } from "../lib/local/servers.ts";
+import type { ServerName } from "../lib/local/servers.ts";
+import type { KeeperAnswer } from "./keeper.ts";
 
 /*
  * Servers for tests: those that TEST_… variables name, else local processes on free ports, started when first
@@ -26,49 +24,58 @@ export async function testPostgres(): Promise<string> {
   return Bun.env.TEST_DATABASE_URL || (await own());
 }
 
-/** Ends what was started, with its data; called once, after the last file. */
-export async function stopTestServers(): Promise<void> {
-  const stopping = [...started].map(async ([name, { home, port }]) => {
-    started.delete(name);
-    await port.catch(() => {});
-    await down({ home: await home, wipe: true });
-    await rm(await home, { recursive: true, force: true });
+/** For the preloaded file alone: outside of any test, since what a test starts ends with it. */
+export function openKeeper(): void {
+  keeper ??= startKeeper();
+}
+
+/** Ends what was started, with its data, and waits for that. */
+export async function closeKeeper(): Promise<void> {
+  if (keeper === undefined) return;
+  await keeper.child.stdin.end();
+  await keeper.child.exited;
+}
+
+let keeper: ReturnType<typeof startKeeper> | undefined;
+
+function startKeeper() {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "keeper.ts")], {
+    // Ctrl-C is for the tests; the keeper ends when they have.
+    detached: true,
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
   });
-  await Promise.all(stopping);
+  child.unref();
+  const ports = new Map<ServerName, PromiseWithResolvers<number>>();
+  return { child, ports, reading: readAnswers(child.stdout, ports) };
 }
 
-interface Started {
-  readonly home: Promise<string>;
-  readonly port: Promise<number>;
+async function portOf(name: ServerName): Promise<number> {
+  if (keeper === undefined) throw new Error("tests/setup.ts is not preloaded (bunfig.toml)");
+  const { child, ports } = keeper;
+  const asked = ports.get(name);
+  if (asked) return await asked.promise;
+  const port = Promise.withResolvers<number>();
+  ports.set(name, port);
+  child.stdin.write(`${name}\n`);
+  await child.stdin.flush();
+  return await port.promise;
 }
 
-const started = new Map<ServerName, Started>();
-
-function portOf(name: ServerName): Promise<number> {
-  const existing = started.get(name);
-  if (existing) return existing.port;
-  // A home for each: one home starts its servers one `up` after the other.
-  const home = mkdtemp(join(tmpdir(), `test-${name}-`));
-  const port = startIn(home, name);
-  started.set(name, { home, port });
-  return port;
-}
-
-async function startIn(home: Promise<string>, name: ServerName): Promise<number> {
-  try {
-    // PostgreSQL runs under an account of its own where we are root: it must get there.
-    await chmod(await home, 0o711);
-    const [server] = await up({
-      home: await home,
-      only: [name],
-      ports: { [name]: 0 },
-      javaHome: Bun.env.JAVA_HOME,
-      dieWithParent: true,
-    });
-    if (server === undefined) throw new Error(`${name} is not one of the local servers`);
-    return server.port;
-  } catch (error) {
-    process.stderr.write(`no ${name} for the tests: ${messageChain(error).join(": ")}\n`);
-    throw error;
+async function readAnswers(
+  output: ReadableStream<Uint8Array<ArrayBuffer>>,
+  ports: ReadonlyMap<ServerName, PromiseWithResolvers<number>>,
+): Promise<void> {
+  let rest = "";
+  for await (const text of output.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const { name, port, error } of lines.map((line) => JSON.parse(line) as KeeperAnswer)) {
+      if (port !== undefined) ports.get(name)?.resolve(port);
+      else process.stderr.write(`no ${name} for the tests: ${error}\n`);
+      ports.get(name)?.reject(new Error(error));
+    }
   }
+  for (const { reject } of ports.values()) reject(new Error("the keeper of the servers has ended"));
 }

@@ -1,5 +1,7 @@
 import { afterAll } from "bun:test";
-import { stopTestServers } from "./servers.ts";
+import { closeKeeper, openKeeper } from "./servers.ts";
+
+openKeeper();
 
 // A hook of a preloaded file runs once, after the last test file. Servers get half a minute each to end.
-afterAll(stopTestServers, 90_000);
+afterAll(closeKeeper, 90_000);
