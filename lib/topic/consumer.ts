@@ -13,6 +13,7 @@ import {
   called,
   clientProperties,
   codes,
+  configured,
   ensureTopics,
   type Kafka,
   kafkaCode,
@@ -116,22 +117,24 @@ async function connect(
   kafka: Kafka,
   config: Config["topic"],
   offsets: Offsets,
-  { log }: TopicOptions,
+  { log, signal }: TopicOptions,
 ): Promise<KafkaConsumer> {
   // No second argument: even an empty one replaces the topic settings, and `earliest` with them.
-  const consumer = new kafka.KafkaConsumer({
-    ...consumerProperties(config),
-    rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
-      onRebalance(consumer, offsets, error, partitions);
-      const gained = kafkaCode(error) === codes.assign;
-      log.info({ partitions: partitions.map((p) => p.partition) }, gained ? "assigned" : "revoked");
-    },
-  });
+  const consumer = configured(
+    () =>
+      new kafka.KafkaConsumer({
+        ...consumerProperties(config),
+        rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
+          onRebalance(consumer, offsets, error, partitions);
+          const gained = kafkaCode(error) === codes.assign ? "assigned" : "revoked";
+          log.info({ partitions: partitions.map((p) => p.partition) }, gained);
+        },
+      }),
+  );
   consumer.on("event.error", (error) => log.debug({ reason: error.message }, "consumer"));
   consumer.on("partition.eof", ({ partition, offset }) => offsets.end(partition, offset));
-  await called("connect", (done) =>
-    consumer.connect({ topic: config.name, timeout: connectMs }, done),
-  );
+  const joining = { topic: config.name, timeout: connectMs };
+  await called("connect", (done) => consumer.connect(joining, done), signal);
   consumer.setDefaultConsumeTimeout(pollMs);
   // Waits for the first record only: a batch is what is there, without a timer.
   consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);

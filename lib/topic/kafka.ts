@@ -57,7 +57,7 @@ export async function ensureTopics(
   { log, signal }: TopicOptions,
 ): Promise<void> {
   const kafka = await loadKafkaClient();
-  await retry(() => createTopics(kafka, config), {
+  await retry(() => createTopics(kafka, config, signal), {
     what: `Kafka at ${config.brokers.join(",")}`,
     hint: "is it running? `bun run servers up` starts a local one; KAFKA_BROKERS names another",
     log,
@@ -65,22 +65,25 @@ export async function ensureTopics(
   });
 }
 
-async function createTopics(kafka: Kafka, config: Config["topic"]): Promise<void> {
+async function createTopics(
+  kafka: Kafka,
+  config: Config["topic"],
+  signal: AbortSignal,
+): Promise<void> {
   const unreachable = whenUnreachable();
-  const admin = await asked("connect", async () =>
-    kafka.AdminClient.create(clientProperties(config, {}), { "event.error": unreachable.tell }),
+  const properties = clientProperties(config, {});
+  const admin = configured(() =>
+    kafka.AdminClient.create(properties, { "event.error": unreachable.tell }),
   );
   try {
-    await Promise.race([
-      unreachable.rejection,
-      (async () => {
-        await createTopic(admin, config, config.name, {});
-        await createTopic(admin, config, config.deadLetters, {
-          "retention.ms": "-1",
-          "max.message.bytes": String(maxDeadLetterBytes),
-        });
-      })(),
-    ]);
+    const work = async () => {
+      await createTopic(admin, config, config.name, {});
+      await createTopic(admin, config, config.deadLetters, {
+        "retention.ms": "-1",
+        "max.message.bytes": String(maxDeadLetterBytes),
+      });
+    };
+    await untilAborted(Promise.race([unreachable.rejection, work()]), signal);
   } finally {
     admin.disconnect();
   }
@@ -118,18 +121,43 @@ function whenUnreachable() {
   return { rejection, tell };
 }
 
-/** A call of the client with its callback as a promise, its error in our words. */
+/** Makes a client. What it throws at once is about its settings. */
+export function configured<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new PipelineError("usage", `KAFKA_PROPERTIES: ${message}`, { cause });
+  }
+}
+
+/**
+ * A call of the client with its callback as a promise, its error in our words. With a signal, rejects with
+ * its reason as soon as it aborts, and the call is left to itself.
+ */
 export function called<T>(
   what: string,
   call: (done: (error: unknown, result?: T) => void) => void,
+  signal?: AbortSignal,
 ): Promise<T> {
-  return asked(
+  const answer = asked(
     what,
     () =>
       new Promise<T>((resolve, reject) => {
         call((error, result) => (error ? reject(error) : resolve(result as T)));
       }),
   );
+  return signal === undefined ? answer : untilAborted(answer, signal);
+}
+
+/** The work's outcome, or the signal's reason as soon as it aborts. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 /** Calls Kafka and says what went wrong in our words: `what` was asked of it. */

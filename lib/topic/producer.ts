@@ -9,6 +9,7 @@ import {
   called,
   clientProperties,
   codes,
+  configured,
   ensureTopics,
   kafkaCode,
   kafkaError,
@@ -84,13 +85,17 @@ export async function openSender(
   let broken = false;
 
   const connect = async () => {
-    const producer = new kafka.Producer(properties);
+    const producer = configured(() => new kafka.Producer(properties));
     producer.on("delivery-report", (error, report) => settle(waiting, report.opaque, error));
     producer.on("event.error", (error) => {
       broken ||= kafkaCode(error) === codes.fatal || Reflect.get(error, "isFatal") === true;
       log.debug({ topic, reason: error.message }, "producer");
     });
-    await called("connect", (done) => producer.connect({ topic, timeout: connectMs }, done));
+    await called(
+      "connect",
+      (done) => producer.connect({ topic, timeout: connectMs }, done),
+      signal,
+    );
     producer.setPollInterval(pollMs);
     return producer;
   };
@@ -101,25 +106,37 @@ export async function openSender(
 
   return {
     send: async (records) => {
-      if (records.length === 0) return [];
-      if (broken) {
-        log.warn({ topic }, "the producer failed for good, making a new one");
-        await disconnect(producer);
-        broken = false;
-        producer = await reopen();
+      const { refused, doubted } = await sendTogether(records);
+      // The broker refuses a whole request for one of its records, or for its size: each is tried alone.
+      for (const { index } of doubted) {
+        const record = records[index];
+        if (record === undefined) continue;
+        const alone = records.length === 1 ? doubted : (await sendTogether([record])).doubted;
+        for (const { rejection } of alone) refused.push({ index, rejection });
       }
-      const batch = createBatch(sent, records.length);
-      sent += records.length;
-      waiting.push(batch);
-      try {
-        await enqueue(producer, topic, records, batch);
-        return await batch.outcome;
-      } finally {
-        waiting.splice(waiting.indexOf(batch), 1);
-      }
+      return refused;
     },
     [Symbol.asyncDispose]: () => disconnect(producer),
   };
+
+  async function sendTogether(records: readonly OutgoingRecord[]): Promise<Outcome> {
+    if (records.length === 0) return { refused: [], doubted: [] };
+    if (broken) {
+      log.warn({ topic }, "the producer failed for good, making a new one");
+      await disconnect(producer);
+      broken = false;
+      producer = await reopen();
+    }
+    const batch = createBatch(sent, records.length);
+    sent += records.length;
+    waiting.push(batch);
+    try {
+      await enqueue(producer, topic, records, batch);
+      return await batch.outcome;
+    } finally {
+      waiting.splice(waiting.indexOf(batch), 1);
+    }
+  }
 }
 
 /** Records sent together. The client names a record by its number, which costs less than an object each. */
@@ -127,32 +144,41 @@ interface Batch {
   readonly first: number;
   readonly count: number;
   /** One record is acknowledged, or is not: with the client's error. */
-  settle(number: number, error: unknown): void;
-  /** Resolves, when all are settled, to those refused for good; rejects if the fate of any is unknown. */
-  readonly outcome: Promise<readonly Refused[]>;
+  settle(number: number, error: unknown, by: "client" | "broker"): void;
+  /** Resolves when all are settled; rejects if the fate of any is unknown. */
+  readonly outcome: Promise<Outcome>;
+}
+
+interface Outcome {
+  /** Refused for good, each by itself. */
+  readonly refused: Refused[];
+  /** Refused by the broker together with others. */
+  readonly doubted: readonly Refused[];
 }
 
 function createBatch(first: number, count: number): Batch {
-  const { promise, resolve, reject } = Promise.withResolvers<readonly Refused[]>();
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
   const refused: Refused[] = [];
+  const doubted: Refused[] = [];
   let left = count;
   let failure: unknown;
   return {
     first,
     count,
     outcome: promise,
-    settle: (number, error) => {
+    settle: (number, error, by) => {
       const code = kafkaCode(error);
       if (code !== undefined && recordCodes.includes(code)) {
         const reason = `record: ${error instanceof Error ? error.message : code}`;
-        refused.push({ index: number - first, rejection: { path: "", reason } });
+        const record = { index: number - first, rejection: { path: "", reason } };
+        (by === "client" ? refused : doubted).push(record);
       } else if (error) {
         failure ??= error;
       }
       left -= 1;
       if (left > 0) return;
       if (failure) reject(kafkaError("publish", failure));
-      else resolve(refused);
+      else resolve({ refused, doubted });
     },
   };
 }
@@ -160,7 +186,7 @@ function createBatch(first: number, count: number): Batch {
 function settle(waiting: readonly Batch[], number: number, error: unknown): void {
   for (const batch of waiting) {
     if (number >= batch.first && number < batch.first + batch.count) {
-      batch.settle(number, error);
+      batch.settle(number, error, "broker");
       return;
     }
   }
@@ -182,7 +208,7 @@ async function enqueue(
         break;
       } catch (error) {
         if (kafkaCode(error) !== codes.queueFull) {
-          batch.settle(number, error);
+          batch.settle(number, error, "client");
           break;
         }
         await sleep(pollMs);

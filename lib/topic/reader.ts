@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import type { ReceivedRecord } from "../domain/event.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
-import { called, clientProperties, type TopicOptions } from "./kafka.ts";
+import { called, clientProperties, configured, type TopicOptions } from "./kafka.ts";
 import { received } from "./messages.ts";
 import { committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
 
@@ -35,19 +35,22 @@ export async function openReader(
 ): Promise<Reader> {
   const kafka = await loadKafkaClient();
   const connect = async () => {
-    const reader = new kafka.KafkaConsumer(
-      clientProperties(config, {
-        // Named to ask for the group's offsets; it never joins.
-        "group.id": config.group,
-        "enable.auto.commit": false,
-        "auto.offset.reset": "earliest",
-        "enable.partition.eof": true,
-        "queued.max.messages.kbytes": 16_384,
-        "fetch.queue.backoff.ms": 10,
-      }),
+    const reader = configured(
+      () =>
+        new kafka.KafkaConsumer(
+          clientProperties(config, {
+            // Named to ask for the group's offsets; it never joins.
+            "group.id": config.group,
+            "enable.auto.commit": false,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": true,
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 10,
+          }),
+        ),
     );
     reader.on("event.error", (error) => log.debug({ reason: error.message }, "reader"));
-    await called("connect", (done) => reader.connect({ timeout: connectMs }, done));
+    await called("connect", (done) => reader.connect({ timeout: connectMs }, done), signal);
     reader.setDefaultConsumeTimeout(pollMs);
     reader.setDefaultIsTimeoutOnlyForFirstMessage(true);
     return reader;
