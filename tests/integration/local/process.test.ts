@@ -52,6 +52,13 @@ describe("ending a process", () => {
   });
 });
 
+test("a process is in a session of its own, so that it outlives the shell and hears no Ctrl-C", async () => {
+  const child = await spawn("exec sleep 600");
+  const { stdout } = Bun.spawnSync(["ps", "-o", "sid=", "-p", String(child.pid)]);
+  expect(Number(stdout.toString())).toBe(child.pid);
+  await endProcess(child, { signal: "SIGTERM", graceMs: 60_000 });
+});
+
 test("no process has the pid of one that has ended", async () => {
   const child = Bun.spawn(["true"]);
   await child.exited;
