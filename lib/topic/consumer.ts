@@ -9,6 +9,7 @@ import type { ReceivedRecord } from "../domain/event.ts";
 import type { RecordSource } from "../flow/topic-to-sink.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
+import { sleep } from "../sleep.ts";
 import {
   called,
   clientProperties,
@@ -38,6 +39,8 @@ const requestMs = 10_000;
 const pollMs = 200;
 /** A batch that takes longer than this pauses its partitions, and the member goes on polling. */
 const pauseAfterMs = 2000;
+/** How often a drain that always finds more looks whether it is done. */
+const lookMs = 1000;
 
 /**
  * A member of the group, reading from where the group has committed. Waits for Kafka as long as it is down. A fatal error of
@@ -75,16 +78,23 @@ export async function openConsumer(
   return {
     batches: async (handle, stop) => {
       let early: readonly ReceivedRecord[] = [];
+      let lookedAt = performance.now();
+      let failing = false;
       while (!stop.aborted) {
         const polled = await poll(consumer, batchRecords).catch(async (error) => {
-          log.warn({ reason: String(error) }, "poll failed");
-          if (kafkaCode(error) !== codes.fatal) return [];
-          await disconnect(consumer);
-          offsets.reset();
-          early = [];
-          consumer = await reopen();
-          return [];
+          if (!failing) log.warn({ reason: String(error) }, "poll failed, going on");
+          failing = true;
+          if (kafkaCode(error) === codes.fatal) {
+            await disconnect(consumer);
+            offsets.reset();
+            early = [];
+            consumer = await reopen();
+          }
+          await sleep(pollMs, stop).catch(() => {});
+          return undefined;
         });
+        if (polled === undefined) continue;
+        failing = false;
         const records = [...early, ...polled];
         early = [];
         if (records.length > 0) {
@@ -96,13 +106,10 @@ export async function openConsumer(
         }
         offsets.reachedEnds();
         await commit();
-        if (
-          ends &&
-          records.length < batchRecords &&
-          early.length === 0 &&
-          (await reached(consumer, config.name, ends))
-        ) {
-          return;
+        const look = records.length < batchRecords || performance.now() - lookedAt > lookMs;
+        if (ends && look && early.length === 0) {
+          lookedAt = performance.now();
+          if (await reached(consumer, config.name, ends)) return;
         }
       }
     },
@@ -120,14 +127,24 @@ async function connect(
   { log, signal }: TopicOptions,
 ): Promise<KafkaConsumer> {
   // No second argument: even an empty one replaces the topic settings, and `earliest` with them.
+  const properties = consumerProperties(config);
+  const cooperative =
+    properties["group.protocol"] === "consumer" ||
+    properties["partition.assignment.strategy"] === "cooperative-sticky";
   const consumer = configured(
     () =>
       new kafka.KafkaConsumer({
-        ...consumerProperties(config),
+        ...properties,
         rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
-          onRebalance(consumer, offsets, error, partitions);
-          const gained = kafkaCode(error) === codes.assign ? "assigned" : "revoked";
-          log.info({ partitions: partitions.map((p) => p.partition) }, gained);
+          const gained = kafkaCode(error) === codes.assign;
+          const numbers = partitions.map(({ partition }) => partition);
+          try {
+            onRebalance(consumer, offsets, { gained, cooperative, partitions });
+            log.info({ partitions: numbers }, gained ? "assigned" : "revoked");
+          } catch (reason) {
+            // A client that is closing is still told, and takes nothing any more.
+            log.debug({ partitions: numbers, reason: String(reason) }, "rebalance not followed");
+          }
         },
       }),
   );
@@ -167,11 +184,12 @@ function consumerProperties(config: Config["topic"]) {
 function onRebalance(
   consumer: KafkaConsumer,
   offsets: Offsets,
-  error: LibrdKafkaError,
-  partitions: TopicPartition[],
+  {
+    gained,
+    cooperative,
+    partitions,
+  }: { gained: boolean; cooperative: boolean; partitions: TopicPartition[] },
 ): void {
-  const gained = kafkaCode(error) === codes.assign;
-  const cooperative = consumer.rebalanceProtocol() === "COOPERATIVE";
   if (gained) {
     offsets.assigned(partitions);
     if (cooperative) consumer.incrementalAssign(partitions);

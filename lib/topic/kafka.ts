@@ -24,7 +24,6 @@ export interface TopicOptions {
 declare module "@confluentinc/kafka-javascript" {
   interface KafkaConsumer {
     commitCb(offsets: TopicPartitionOffset[], done: (error: LibrdKafkaError | null) => void): this;
-    rebalanceProtocol(): string;
     incrementalAssign(partitions: TopicPartition[]): this;
     incrementalUnassign(partitions: TopicPartition[]): this;
     setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
