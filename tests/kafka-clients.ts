@@ -19,6 +19,7 @@ import { until } from "./until.ts";
 export type Consumer = KafkaConsumer & {
   incrementalAssign(assignments: readonly unknown[]): void;
   incrementalUnassign(assignments: readonly unknown[]): void;
+  rebalanceProtocol(): string;
 };
 
 type Callback<T> = (error: LibrdKafkaError | Error | null, result: T) => void;
