@@ -207,7 +207,8 @@ function jsonOr(text: string): unknown {
 
 function isCron(pattern: string): boolean {
   try {
-    return new Cron(pattern, { paused: true }).nextRun() !== undefined;
+    const fields = pattern.trim().split(/\s+/).length;
+    return (fields === 5 || fields === 6) && new Cron(pattern, { paused: true }).nextRun() !== null;
   } catch {
     return false;
   }

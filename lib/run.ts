@@ -15,6 +15,8 @@ export interface Command<O extends Record<string, Option>> {
   readonly name: string;
   readonly about: string;
   readonly options?: O;
+  /** True where only a signal ends it: being stopped is then how it is done, and no failure. */
+  readonly endless?: (options: Given<O>) => boolean;
   /** Names of the positional arguments, for the help text; none are taken without it. */
   readonly positionals?: string;
 }
@@ -37,8 +39,9 @@ const shutdownMs = 45_000;
 
 /**
  * What every script starts with: options, settings, log, signals and exit code.
- * Exit code 0 when `main` returns, 1 when it fails or returns 1, 2 on wrong usage. The first SIGINT or
- * SIGTERM aborts the signal and lets every scope close; the second ends the process at once.
+ * Exit code 0 when `main` returns, 1 when it fails, is stopped before it is done or returns 1, 2 on
+ * wrong usage. The first SIGINT or SIGTERM aborts the signal and lets every scope close; the second
+ * ends the process at once.
  */
 export async function run<O extends Record<string, Option>>(
   command: Command<O>,
@@ -62,8 +65,10 @@ async function outcome<O extends Record<string, Option>>(
   main: (context: Context<O>) => Promise<number | undefined>,
   signal: AbortSignal,
 ): Promise<number> {
+  let endless = false;
   try {
     const { values, positionals } = given(command);
+    endless = command.endless?.(values as Given<O>) ?? false;
     if (values.help === true) {
       process.stdout.write(helpText(command));
       return 0;
@@ -80,7 +85,11 @@ async function outcome<O extends Record<string, Option>>(
       })) ?? 0
     );
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return 0;
+    if (signal.aborted && error === signal.reason) {
+      if (endless) return 0;
+      process.stderr.write(`${command.name}: ${signal.reason.message}, not done\n`);
+      return 1;
+    }
     if (error instanceof PipelineError) {
       process.stderr.write(`${command.name}: ${messageChain(error).join(": ")}\n`);
       return error.code === "usage" ? 2 : 1;
@@ -90,7 +99,7 @@ async function outcome<O extends Record<string, Option>>(
   }
 }
 
-function given(command: Command<Record<string, Option>>) {
+function given(command: Described) {
   const options = Object.fromEntries(
     Object.entries({ ...command.options, help }).map(([name, { type }]) => [name, { type }]),
   );
@@ -105,9 +114,11 @@ function given(command: Command<Record<string, Option>>) {
   }
 }
 
+type Described = Omit<Command<Record<string, Option>>, "endless">;
+
 const help: Option = { type: "boolean", about: "show this" };
 
-function helpText(command: Command<Record<string, Option>>): string {
+function helpText(command: Described): string {
   const lines = Object.entries({ ...command.options, help }).map(
     ([name, { value, about }]) => [`--${name}${value ? ` ${value}` : ""}`, about] as const,
   );

@@ -1,5 +1,5 @@
-import type { BatchResult } from "../lib/flow/topic-to-sink.ts";
-import { topicToSink } from "../lib/flow/topic-to-sink.ts";
+import { PipelineError } from "../lib/errors.ts";
+import { type BatchResult, topicToSink } from "../lib/flow/topic-to-sink.ts";
 import { createHealth } from "../lib/http/health.ts";
 import { listen, requireProtection } from "../lib/http/listen.ts";
 import { createProgress } from "../lib/progress.ts";
@@ -12,6 +12,7 @@ const command = {
   name: "consume",
   about:
     "Kafka -> Cassandra or ScyllaDB, in batches. Goes on for ever, or to the end with --drain.",
+  endless: ({ drain }: { drain?: boolean }) => !drain,
   options: {
     drain: { type: "boolean", about: "ends when all that is there now is written and committed" },
     json: { type: "boolean", about: "--drain: print what was done as JSON" },
@@ -20,6 +21,7 @@ const command = {
 
 await run(command, async ({ config, log, options, signal }) => {
   const { drain = false, json = false } = options;
+  if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
   if (!drain) requireProtection(config.http);
   await using sink = await openSink(config.sink, { log, signal });
   await using letters = await openDeadLetters(config.topic, { log, signal });

@@ -16,6 +16,7 @@ import { openProducer } from "../lib/topic/producer.ts";
 const command = {
   name: "ingest",
   about: "API -> PostgreSQL -> Kafka: on a schedule and by HTTP, or --once.",
+  endless: ({ once }: { once?: boolean }) => !once,
   options: {
     once: { type: "boolean", about: "one run now; ends when its records are on the topic" },
     results: { type: "string", value: "N", about: "--once: how many users (RESULTS)" },
@@ -44,14 +45,14 @@ await run(command, async ({ config, log, options, signal }) => {
   }
 
   await schedule.apply(config.schedule);
-  const { token } = config.http;
   const defaults = config.runs;
-  const app = createApp({ runs, schedule, ready: raw.ping, defaults, token, log });
+  const http = { token: config.http.token, behindProxy: config.http.auth === "off" };
+  const app = createApp({ runs, schedule, ready: raw.ping, defaults, ...http, log });
   await using server = listen(app, { ...config.http, setting: "PORT" });
   log.info({ url: server.url }, "listening");
-  const now = () => new Date();
+  const ticking = { request: defaults, now: () => new Date(), log };
   await together(signal, [
-    (signal) => scheduleRuns(schedule, runs, { request: defaults, now, log, signal }),
+    (signal) => scheduleRuns(schedule, runs, { ...ticking, signal }),
     (signal) => performRuns(runs, source, { worker, log, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),
   ]);

@@ -16,9 +16,9 @@ const command = {
 } as const;
 
 await run(command, async ({ config, log, options, signal }) => {
-  await using table = await openSink(config.sink, { log, signal });
+  await using table = await openSink(config.sink, { log, signal, readOnly: true });
   await using reader = await openReader(config.topic, { log, signal });
-  await using raw = await openRawStore(config.raw, { log, signal });
+  await using raw = await openRawStore(config.raw, { log, signal, readOnly: true });
   await using ledger = await raw.openLedger();
   using progress = createProgress({ label: "verify", unit: "so far" });
   const { name, deadLetters } = config.topic;
@@ -29,6 +29,7 @@ await run(command, async ({ config, log, options, signal }) => {
   const found = await verify(
     { ledger, table, topic: { ...reader, name, deadLetters, records, letter: letterOrigin } },
     {
+      signal,
       ids: options.ids ?? false,
       onProgress: progress.show,
     },

@@ -49,6 +49,8 @@ export interface RunRequest {
   readonly results: number;
   readonly nat: readonly string[];
   readonly seed?: string;
+  /** A UUID: asking again with the same one gives the same run. */
+  readonly requestId?: string;
 }
 
 /** A run taken by a worker. Only the (run, attempt, worker) that holds it may commit its pages. */

@@ -40,7 +40,8 @@ export async function ingestOnce(
   { worker, log, signal, onProgress }: OnceOptions,
 ): Promise<Run> {
   const waiting = { what: "PostgreSQL", log, signal };
-  const made = await retry(() => runs.create(request), waiting);
+  const requestId = crypto.randomUUID();
+  const made = await retry(() => runs.create({ ...request, requestId }), waiting);
   const done = new AbortController();
   let last = made;
   await together(AbortSignal.any([signal, done.signal]), [

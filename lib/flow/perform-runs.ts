@@ -65,10 +65,16 @@ export async function performRun(
     log.info({ run: run.id }, "run succeeded");
   } catch (error) {
     if (signal.aborted) {
-      await runs.release(run).catch((reason) => log.warn({ run: run.id, reason }, "not released"));
+      await runs.release(run).catch((reason) => {
+        log.warn({ run: run.id, reason: messageChain(reason).join(": ") }, "not released");
+      });
       throw signal.reason;
     }
-    if (!(error instanceof PipelineError)) throw error;
+    if (!(error instanceof PipelineError)) {
+      // A bug would end every worker that takes this run: it ends here.
+      await runs.finish(run, "failed", `a bug: ${messageChain(error).join(": ")}`);
+      throw error;
+    }
     if (error.code === "fenced")
       return log.warn({ run: run.id }, "run taken over by another worker");
     const reason = messageChain(error).join(": ");

@@ -68,15 +68,13 @@ export interface RelayOptions {
   readonly batchRows?: number;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** The relay ends when this says so and nothing is waiting; it never ends by itself without it. */
-  readonly until?: () => Promise<boolean>;
 }
 
 /** Relays until the signal aborts. Whatever is down is waited for, outside of any transaction. */
 export async function rawToTopic(
   outbox: Outbox,
   topic: Publisher,
-  { batchRows = 2000, log, signal, until }: RelayOptions,
+  { batchRows = 2000, log, signal }: RelayOptions,
 ): Promise<void> {
   while (!signal.aborted) {
     const rows = await retry(() => relayOnce(outbox, topic, batchRows), {
@@ -85,7 +83,6 @@ export async function rawToTopic(
       signal,
     });
     if (rows > 0) log.debug({ rows }, "published");
-    else if (await until?.()) return;
     else await outbox.wait(signal);
   }
 }

@@ -46,10 +46,9 @@ export interface Ledger {
   addUnconsumed(raws: readonly number[]): Promise<void>;
   addDeadLetters(letters: readonly Letter[]): Promise<void>;
   totals(): Promise<Pick<Verification, "table" | "deadLetters" | "onTheWay">>;
+  /** All that should be in the table, but for the ids whose row is newer. */
   expected(): AsyncIterable<readonly Expected[]>;
-  /** Rows newer than what was expected: they may have come meanwhile. */
-  addNewer(rows: readonly { id: string; version: number }[]): Promise<void>;
-  /** What was received of these rows' versions, up to now. */
+  /** Rows newer than expected, which may have come meanwhile: what was received of them, up to now. */
   newer(): AsyncIterable<readonly Expected[]>;
   /** Ids of rows whose id was never received, up to now. */
   invented(): AsyncIterable<readonly string[]>;
@@ -89,12 +88,13 @@ const listedIds = 1000;
  */
 export async function verify(
   { ledger, table, topic }: VerifiedStations,
-  { ids = false, onProgress = () => {} }: VerifyOptions = {},
+  { signal, ids = false, onProgress = () => {} }: VerifyOptions,
 ): Promise<Verification> {
   const counts = await ledger.counts();
   const committed = await topic.committed(topic.name);
   let rows = 0;
   for await (const page of table.scan()) {
+    signal.throwIfAborted();
     await ledger.addRows(page.map(({ user, version }) => rowOf(user, version)));
     rows += page.length;
     onProgress(rows, "rows read");
@@ -109,9 +109,8 @@ export async function verify(
   const found = { lost: collect(ids), stale: collect(ids), invented: collect(ids) };
   let compared = 0;
   for await (const page of ledger.expected()) {
-    const newer = page.filter((each) => each.rowVersion !== null && each.rowVersion > each.version);
-    await ledger.addNewer(newer.map(({ id, rowVersion }) => ({ id, version: rowVersion ?? 0 })));
-    for (const each of page.filter((one) => !newer.includes(one))) {
+    signal.throwIfAborted();
+    for (const each of page) {
       const verdict = judge(each);
       if (verdict !== "equal") found[verdict].add(each.id);
     }
@@ -137,6 +136,7 @@ export async function verify(
 }
 
 export interface VerifyOptions {
+  readonly signal: AbortSignal;
   /** Whether to list the ids that differ, the first thousand of each kind. */
   readonly ids?: boolean;
   readonly onProgress?: (done: number, what: string) => void;

@@ -6,7 +6,7 @@ import type { Run, RunRequest } from "../domain/run.ts";
 import { invalid, NewRun } from "../domain/run-request.ts";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { bearerToken } from "./auth.ts";
+import { bearerToken, loopbackHostOnly } from "./auth.ts";
 import { problem } from "./problem.ts";
 import { jsonBody, RunList } from "./requests.ts";
 
@@ -23,15 +23,26 @@ export interface AppDeps {
   /** What a run asks for when its request does not say. */
   readonly defaults: Pick<RunRequest, "results" | "nat">;
   readonly token: string;
+  /** True where something in front decides who may call, and under which name. */
+  readonly behindProxy?: boolean;
   readonly log: Log;
 }
 
 const maxBodyBytes = 64 * 1024;
 
 /** The HTTP API of the service. Listens to nothing. */
-export function createApp({ runs, schedule, ready, defaults, token, log }: AppDeps): Hono {
+export function createApp({
+  runs,
+  schedule,
+  ready,
+  defaults,
+  token,
+  behindProxy = false,
+  log,
+}: AppDeps): Hono {
   const app = new Hono();
   app.use(secureHeaders());
+  if (token === "" && !behindProxy) app.use(loopbackHostOnly());
   app.use(bearerToken(token));
   app.use(
     bodyLimit({

@@ -16,6 +16,26 @@ export function bearerToken(token: string): MiddlewareHandler {
   };
 }
 
+/**
+ * Answers only to names of this machine: a page of another origin can have its own name lead here, and would then be
+ * of the same origin as this service.
+ */
+export function loopbackHostOnly(): MiddlewareHandler {
+  return async (c, next) => {
+    if (isLoopback(new URL(c.req.url).hostname.replace(/^\[|\]$/g, ""))) return next();
+    return problem(c, {
+      status: 403,
+      title: "Unknown host name",
+      detail: "without API_TOKEN the service answers to localhost only",
+    });
+  };
+}
+
+/** True for names and addresses that lead to this machine alone. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
 /** Compares in constant time: digests are of one length, whatever was given. */
 function equal(a: string, b: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();

@@ -1,10 +1,14 @@
 import type { Config } from "../config.ts";
 import { PipelineError } from "../errors.ts";
+import { sleep } from "../sleep.ts";
+import { isLoopback } from "./auth.ts";
 
 /** What a server answers with: a Hono app is one. */
 export interface Handler {
   fetch(request: Request): Response | Promise<Response>;
 }
+
+const closeMs = 5000;
 
 export interface Listening extends AsyncDisposable {
   readonly url: string;
@@ -40,15 +44,15 @@ export function listen(
     });
     return {
       url: server.url.href,
-      [Symbol.asyncDispose]: () => server.stop(),
+      [Symbol.asyncDispose]: async () => {
+        // Running requests may end; one that never does must not hold up the process.
+        const late = sleep(closeMs).then(() => server.stop(true));
+        await Promise.race([server.stop(), late]);
+      },
     };
   } catch (cause) {
     const inUse = cause instanceof Error && Reflect.get(cause, "code") === "EADDRINUSE";
     const why = inUse ? `port ${port} is in use; ${setting}=… chooses another` : "cannot listen";
     throw new PipelineError("setup", `${host}:${port}: ${why}`, inUse ? {} : { cause });
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

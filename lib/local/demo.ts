@@ -46,6 +46,8 @@ export async function openDemo({ sourceUrl, env, signal }: DemoOptions): Promise
         cwd: project,
         env: { ...env, SOURCE_URL: apiUrl, LOG_LEVEL: env.LOG_LEVEL ?? "warn" },
         stdio: ["ignore", "inherit", "inherit"],
+        signal,
+        killSignal: "SIGTERM",
       });
       const code = await child.exited;
       signal.throwIfAborted();

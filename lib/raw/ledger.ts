@@ -59,43 +59,31 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
         return row ?? { table: 0, deadLetters: 0, onTheWay: 0 };
       }),
     async *expected() {
+      await asked("find out what should be there", () => own.unsafe(findExpected));
       const pages = own<Expected[]>`
-        select newest.id, newest.version, newest.payload, s.version as "rowVersion",
+        select e.id, e.version, r.payload, s.version as "rowVersion",
           replace(s.digest::text, '-', '') as digest
-        from (
-          select distinct on (user_id) user_id as id, version, payload
-          from raw_users r
-          where user_id is not null
-            and not exists (select from outbox o where o.raw_id = r.id)
-            and not exists (select from rejected_users j where j.raw_id = r.id)
-            and not exists (select from seen_unconsumed u where u.raw_id = r.id)
-            and not exists (select from seen_letters l where l.raw_id = r.id)
-          order by user_id, version desc
-        ) newest
-        left join seen_rows s on s.id = newest.id`.cursor(pageRows);
+        from seen_expected e
+        join raw_users r on r.id = e.raw_id
+        left join seen_rows s on s.id = e.id
+        where s.version is null or s.version <= e.version`.cursor(pageRows);
       yield* askedEach("compare", pages);
       await asked("compare", () => own.unsafe("commit"));
     },
-    addNewer: (rows) =>
-      add(
-        `insert into seen_newer select id, version from json_to_recordset($1::text::json)
-           as x (id uuid, version bigint)`,
-        rows,
-      ),
     newer: () =>
       askedEach(
         "compare what came meanwhile",
         own<Expected[]>`
-          select n.id, n.version, r.payload, n.version as "rowVersion",
+          select s.id, s.version, r.payload, s.version as "rowVersion",
             replace(s.digest::text, '-', '') as digest
-          from seen_newer n
-          join seen_rows s on s.id = n.id
-          left join raw_users r on r.user_id = n.id and r.version = n.version`.cursor(pageRows),
+          from seen_expected e
+          join seen_rows s on s.id = e.id and s.version > e.version
+          left join raw_users r on r.user_id = s.id and r.version = s.version`.cursor(pageRows),
       ),
     async *invented() {
       const pages = own<{ id: string }[]>`
         select s.id from seen_rows s
-        where s.version >= (select coalesce(min(version), 0) from raw_users)
+        where s.version >= (select min(version) from raw_users)
           and not exists (select from raw_users r where r.user_id = s.id)`.cursor(pageRows);
       for await (const page of askedEach("look for invented rows", pages)) {
         yield page.map(({ id }) => id);
@@ -104,7 +92,7 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
     [Symbol.asyncDispose]: async () => {
       await own.unsafe("rollback").catch(() => {});
       await own
-        .unsafe("drop table if exists seen_rows, seen_unconsumed, seen_newer, seen_letters")
+        .unsafe("drop table if exists seen_rows, seen_unconsumed, seen_expected, seen_letters")
         .catch(() => {});
       own.release();
     },
@@ -114,8 +102,21 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
 const tables = `
   create temporary table seen_rows (id uuid primary key, version bigint, digest uuid);
   create temporary table seen_unconsumed (raw_id bigint primary key);
-  create temporary table seen_newer (id uuid, version bigint);
+  create temporary table seen_expected (id uuid primary key, raw_id bigint, version bigint);
   create temporary table seen_letters (
     topic text, partition integer, "offset" bigint, raw_id bigint,
     primary key (topic, partition, "offset"));
   create index on seen_letters (raw_id);`;
+
+/** Of each id the newest version that the group has consumed, and that was neither refused nor a dead letter. */
+const findExpected = `
+  insert into seen_expected
+  select distinct on (user_id) user_id, id, version
+  from raw_users r
+  where user_id is not null
+    and not exists (select from outbox o where o.raw_id = r.id)
+    and not exists (select from rejected_users j where j.raw_id = r.id)
+    and not exists (select from seen_unconsumed u where u.raw_id = r.id)
+    and not exists (select from seen_letters l where l.raw_id = r.id)
+  order by user_id, version desc;
+  analyze seen_expected;`;

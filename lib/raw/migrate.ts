@@ -6,7 +6,8 @@ export async function migrate(sql: Sql): Promise<readonly string[]> {
   const folder = new URL("migrations/", import.meta.url);
   const files = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
   const applied: string[] = [];
-  for (const file of files) {
+  const known = await knownMigrations(sql);
+  for (const file of files.filter((name) => !known.has(name))) {
     const text = await Bun.file(new URL(file, folder)).text();
     await transaction(sql, async (tx) => {
       // Any fixed number: one migration at a time, whoever else starts.
@@ -20,4 +21,12 @@ export async function migrate(sql: Sql): Promise<readonly string[]> {
     });
   }
   return applied;
+}
+
+/** Looked up first, so that an account that may create nothing can work with what is there. */
+async function knownMigrations(sql: Sql): Promise<ReadonlySet<string>> {
+  const [table] = await sql<{ there: boolean }[]>`
+    select to_regclass('migrations') is not null as there`;
+  const rows = table?.there ? await sql<{ name: string }[]>`select name from migrations` : [];
+  return new Set(rows.map(({ name }) => name));
 }

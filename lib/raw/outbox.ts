@@ -27,9 +27,11 @@ export function createOutbox(sql: Sql): RawOutbox {
         transaction(sql, async (tx, connected) => {
           await tx.unsafe(`set local idle_in_transaction_session_timeout = ${idleInTransactionMs}`);
           const rows = await tx<OutboxRow[]>`
-            select o.raw_id as raw, r.run_id as run, r.version, r.payload
-            from (select raw_id from outbox order by raw_id limit ${limit} for update skip locked) o
-            join raw_users r on r.id = o.raw_id
+            select o.raw_id as raw, o.run_id as run, r.version, r.payload
+            from (
+              select raw_id, run_id from outbox order by raw_id limit ${limit} for update skip locked
+            ) o
+            left join raw_users r on r.id = o.raw_id
             order by o.raw_id`;
           if (rows.length === 0) return 0;
           const refused = await handle(rows);

@@ -23,6 +23,8 @@ export interface RawStore extends AsyncDisposable {
 }
 
 export interface OpenOptions {
+  /** Only looks: creates and changes no schema. */
+  readonly readOnly?: boolean;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -30,12 +32,12 @@ export interface OpenOptions {
 /** Connects and brings the schema up to date; waits for PostgreSQL for as long as it is down. */
 export async function openRawStore(
   config: Config["raw"],
-  { log, signal }: OpenOptions,
+  { log, signal, readOnly = false }: OpenOptions,
 ): Promise<RawStore> {
   await using opening = new AsyncDisposableStack();
   const sql = connect(config.url);
   opening.defer(() => sql.end({ timeout: 5 }));
-  await retry(() => asked("open", () => migrate(sql)), {
+  await retry(() => asked("open", () => (readOnly ? sql`select 1`.then(() => []) : migrate(sql))), {
     what: `PostgreSQL at ${shownUrl(config.url)}`,
     hint: "is it running? `bun run servers up` starts a local one; DATABASE_URL names another",
     log,

@@ -70,13 +70,14 @@ export function createRuns(sql: Sql): Runs {
   };
 }
 
-async function create(sql: Sql, { trigger, logicalTime, results, nat, seed }: RunRequest) {
+async function create(sql: Sql, request: RunRequest) {
+  const { trigger, logicalTime, results, nat, seed, requestId = crypto.randomUUID() } = request;
   const time = logicalTime?.toISOString() ?? null;
   const id = await transaction(sql, async (tx) => {
     const [made] = await tx<{ id: number }[]>`
-      insert into runs (trigger, logical_time, seed, results, nat)
-      values (${trigger}, ${time}, ${seed ?? ""}, ${results}, ${[...nat]}::text[])
-      on conflict (logical_time) where logical_time is not null do nothing
+      insert into runs (request_id, trigger, logical_time, seed, results, nat)
+      values (${requestId}, ${trigger}, ${time}, ${seed ?? ""}, ${results}, ${[...nat]}::text[])
+      on conflict do nothing
       returning id`;
     if (!made) return undefined;
     const chosen = seed ?? seedOf(logicalTime ? { id: made.id, logicalTime } : { id: made.id });
@@ -84,8 +85,9 @@ async function create(sql: Sql, { trigger, logicalTime, results, nat, seed }: Ru
     await tx`select pg_notify('runs', '')`;
     return made.id;
   });
-  const where = id === undefined ? sql`logical_time = ${time}` : sql`id = ${id}`;
-  const [run] = await sql<Run[]>`${selectRun(sql)} where ${where}`;
+  const made =
+    id === undefined ? sql`request_id = ${requestId} or logical_time = ${time}` : sql`id = ${id}`;
+  const [run] = await sql<Run[]>`${selectRun(sql)} where ${made}`;
   if (!run) throw new PipelineError("unavailable", "the run just queued is gone");
   return run;
 }

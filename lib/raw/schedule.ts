@@ -11,6 +11,8 @@ export interface ScheduleStore {
   /** Applies the settings where they differ from those applied last; else what was set at run time stands. */
   apply(settings: { readonly cron: string; readonly timezone: string }): Promise<Schedule>;
   get(): Promise<Schedule>;
+  /** The newest logical time that has a scheduled run. */
+  newest(): Promise<Date | undefined>;
 }
 
 export function createScheduleStore(sql: Sql): ScheduleStore {
@@ -27,6 +29,12 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
         return get(sql);
       }),
     get: () => asked("read the schedule", () => get(sql)),
+    newest: () =>
+      asked("read the newest logical time", async () => {
+        const [row] = await sql<{ newest: Date | null }[]>`
+          select max(logical_time) as newest from runs where trigger = 'schedule'`;
+        return row?.newest ?? undefined;
+      }),
   };
 }
 

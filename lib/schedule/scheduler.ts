@@ -7,6 +7,8 @@ import { dueTick, nextTick, type Ticks } from "./ticks.ts";
 /** The schedule as it stands, which may change at any time. */
 export interface ScheduleSource {
   get(): Promise<Ticks & { readonly paused: boolean }>;
+  /** The newest logical time that has been scheduled, by any instance. */
+  newest(): Promise<Date | undefined>;
 }
 
 /** Where runs are queued. A logical time that has a run already stays one run. */
@@ -35,7 +37,8 @@ export async function scheduleRuns(
   { request, now, log, signal }: SchedulerOptions,
 ): Promise<void> {
   const waiting = { what: "the schedule in PostgreSQL", log, signal };
-  let after = now();
+  // A tick that fell into a restart is made up for, once: what was missed is from the newest one on.
+  let after = (await retry(() => schedule.newest(), waiting)) ?? now();
   while (!signal.aborted) {
     const { paused, ...ticks } = await retry(() => schedule.get(), waiting);
     const time = now();

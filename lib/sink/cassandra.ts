@@ -15,6 +15,8 @@ export interface CassandraSink extends Sink, Scan, AsyncDisposable {
 }
 
 export interface SinkOptions {
+  /** Only looks: creates no keyspace and no table. */
+  readonly readOnly?: boolean;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -26,10 +28,10 @@ const maxInFlight = 64;
 /** Connects and creates keyspace and table where missing; waits for the store as long as it is down. */
 export async function openSink(
   config: Config["sink"],
-  { log, signal }: SinkOptions,
+  { log, signal, readOnly = false }: SinkOptions,
 ): Promise<CassandraSink> {
   await using opening = new AsyncDisposableStack();
-  const client = await retry(() => asked("open", () => openClient(config)), {
+  const client = await retry(() => asked("open", () => openClient(config, readOnly)), {
     what: `the store at ${config.contactPoints.join(",")}`,
     hint: "is it running? `bun run servers up` starts a local one; CASSANDRA_CONTACT_POINTS names another",
     log,
@@ -47,10 +49,10 @@ export async function openSink(
   };
 }
 
-async function openClient(config: Config["sink"]): Promise<Client> {
+async function openClient(config: Config["sink"], readOnly: boolean): Promise<Client> {
   const client = await connect(config);
   try {
-    await ensureSchema(client, config);
+    if (!readOnly) await ensureSchema(client, config);
     return client;
   } catch (error) {
     await client.shutdown();
@@ -69,18 +71,24 @@ async function upsert(
 ): Promise<readonly RefusedRow[]> {
   const refused: RefusedRow[] = [];
   let next = 0;
+  let failure: unknown;
   const writer = async () => {
-    while (next < rows.length) {
+    while (next < rows.length && failure === undefined) {
       const from = next;
       next += batchRows;
       const batch = rows.slice(from, from + batchRows);
-      if (!(await written(client, config, batch))) {
+      try {
+        if (await written(client, config, batch)) continue;
         refused.push(...(await singly(client, config, batch, from)));
+      } catch (error) {
+        failure ??= error;
       }
     }
   };
   const writers = Math.min(maxInFlight, Math.ceil(rows.length / batchRows));
+  // All have stopped before this fails, so that the next try is not beside this one.
   await Promise.all(Array.from({ length: writers }, writer));
+  if (failure !== undefined) throw failure;
   return refused;
 }
 

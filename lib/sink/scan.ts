@@ -61,8 +61,8 @@ function* ring(): Generator<readonly [string, string]> {
   }
 }
 
-/** A row as a user. What was written by others may lack columns: they read as empty, and so as different. */
+/** A row as a user. What was written by others may lack columns: they are null, and so differ from any text. */
 function userOf(row: types.Row): User {
-  const entries = columns.map((name) => [name, String(row.get(name) ?? "")]);
+  const entries = columns.map((name) => [name, row.get(name)?.toString() ?? null]);
   return Object.fromEntries(entries) as User;
 }

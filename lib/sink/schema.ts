@@ -5,8 +5,14 @@ import { User } from "../domain/user.ts";
 /** The columns, named as the fields of a user. */
 export const columns = Object.keys(User.entries) as readonly (keyof User)[];
 
-/** Creates keyspace and table where they are missing. Safe to repeat. */
+/** Creates keyspace and table where they are missing; where both are there, it only looks. */
 export async function ensureSchema(client: Client, config: Config["sink"]): Promise<void> {
+  const found = await client.execute(
+    "select table_name from system_schema.tables where keyspace_name = ? and table_name = ?",
+    [config.keyspace, config.table],
+    { prepare: true },
+  );
+  if (found.rowLength > 0) return;
   const text = await Bun.file(new URL("schema.cql", import.meta.url)).text();
   for (const statement of statements(text, config)) await client.execute(statement);
 }

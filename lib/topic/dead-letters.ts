@@ -21,7 +21,9 @@ export async function openDeadLetters(
   });
   return {
     put: async (letters) => {
-      const [refused] = await sender.send(letters.map(letterRecord));
+      const tooLarge = await sender.send(letters.map(letterRecord));
+      const bare = tooLarge.flatMap(({ index }) => letters[index] ?? []).map(bareLetterRecord);
+      const [refused] = await sender.send(bare);
       if (refused)
         throw new PipelineError("unavailable", `dead letter: ${refused.rejection.reason}`);
     },
@@ -37,6 +39,8 @@ export const letterHeaders = {
   stage: "__connect.errors.stage",
   message: "__connect.errors.exception.message",
   path: "errors.path",
+  /** Only where the value had to be left out: how large it is. */
+  bytes: "errors.value.bytes",
 } as const;
 
 /** The record that a dead letter is about; a letter of another writer, without our headers, is its own. */
@@ -48,6 +52,21 @@ export function letterOrigin(record: ReceivedRecord): Letter {
   return topic !== undefined && partition !== undefined && offset !== undefined
     ? { topic, partition, offset, raw }
     : { topic: record.topic, partition: record.partition, offset: record.offset, raw };
+}
+
+/**
+ * A record can be larger here than it was on its way, where it is compressed. Then the letter says why and where the
+ * original is, without its value.
+ */
+function bareLetterRecord(letter: DeadLetter): OutgoingRecord {
+  const bytes = letter.record.value?.length ?? 0;
+  const { key, headers } = letterRecord({ ...letter, record: { ...letter.record, headers: {} } });
+  const small = key !== null && key.length <= 1000 ? key : null;
+  return {
+    key: small,
+    value: null,
+    headers: [...headers, { [letterHeaders.bytes]: String(bytes) }],
+  };
 }
 
 function letterRecord({ record, stage, rejection }: DeadLetter): OutgoingRecord {

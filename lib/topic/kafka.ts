@@ -30,8 +30,16 @@ declare module "@confluentinc/kafka-javascript" {
   }
 }
 
-/** Settings of every client; what the user sets in KAFKA_PROPERTIES wins. */
+/** What the delivery promise rests on is not the user's to set. */
+const promised =
+  /^(bootstrap\.servers|metadata\.broker\.list|group\.id|.*_cb|enable\.auto\..*|auto\.offset\.reset|acks|request\.required\.acks|enable\.idempotence|message\.timeout\.ms|delivery\.timeout\.ms|enable\.partition\.eof|transactional\.id)$/;
+
+/** Settings of every client; what the user sets in KAFKA_PROPERTIES wins, but for what is promised. */
 export function clientProperties(config: Config["topic"], own: Properties): Properties {
+  const taken = Object.keys(config.properties).filter((name) => promised.test(name));
+  if (taken.length > 0) {
+    throw new PipelineError("usage", `KAFKA_PROPERTIES: ${taken.join(", ")} cannot be set there`);
+  }
   return {
     "bootstrap.servers": config.brokers.join(","),
     "client.id": "users-pipeline",
@@ -76,7 +84,11 @@ async function createTopics(
   );
   try {
     const work = async () => {
-      await createTopic(admin, config, config.name, {});
+      const there = await called<string[]>("list topics", (done) =>
+        admin.listTopics({ timeout: requestMs }, done),
+      );
+      if (!there?.includes(config.name)) await createTopic(admin, config, config.name, {});
+      if (there?.includes(config.deadLetters)) return;
       await createTopic(admin, config, config.deadLetters, {
         "retention.ms": "-1",
         "max.message.bytes": String(maxDeadLetterBytes),

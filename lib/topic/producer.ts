@@ -124,8 +124,9 @@ export async function openSender(
     if (broken) {
       log.warn({ topic }, "the producer failed for good, making a new one");
       await disconnect(producer);
+      // One try: whoever waits for this holds a transaction, and tries again without it.
+      producer = await connect();
       broken = false;
-      producer = await reopen();
     }
     const batch = createBatch(sent, records.length);
     sent += records.length;

@@ -109,7 +109,9 @@ async function* readAll(
     if (start < high) next.set(partition, start);
   }
   // Also tells of the markers of transactions at the end, which are no records.
-  const onEnd = (at: { partition: number; offset: number }) => next.set(at.partition, at.offset);
+  const onEnd = (at: { topic: string; partition: number; offset: number }) => {
+    if (at.topic === topic) next.set(at.partition, at.offset);
+  };
   const open = () =>
     [...next].some(([partition, offset]) => offset < (ends.get(partition)?.high ?? 0));
   if (!open()) return;

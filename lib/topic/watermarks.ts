@@ -4,6 +4,7 @@ import type {
   Metadata,
   TopicPartitionOffset,
 } from "@confluentinc/kafka-javascript";
+import { PipelineError } from "../errors.ts";
 import { retry } from "../retry.ts";
 import { called, type TopicOptions } from "./kafka.ts";
 
@@ -20,6 +21,7 @@ export function endOffsets(
 ): Promise<Watermarks> {
   return retry(() => queryAll(client as Client<never>, topic), {
     what: `the end of ${topic}`,
+    hint: "`bun run migrate` creates the topics",
     log,
     signal,
   });
@@ -57,8 +59,12 @@ async function queryAll(client: Client<never>, topic: string): Promise<Watermark
     client.getMetadata({ topic, timeout: requestMs }, done),
   );
   const found = metadata.topics.find(({ name }) => name === topic);
+  // A topic just created, or a broker just started, may be known without its partitions.
+  if (found === undefined || found.partitions.length === 0) {
+    throw new PipelineError("unavailable", `Kafka knows no topic ${topic}`);
+  }
   const marks = await Promise.all(
-    (found?.partitions ?? []).map(async ({ id }) => {
+    found.partitions.map(async ({ id }) => {
       const { lowOffset, highOffset } = await called<{ lowOffset: number; highOffset: number }>(
         "ask for watermarks",
         (done) => client.queryWatermarkOffsets(topic, id, requestMs, done),

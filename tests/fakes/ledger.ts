@@ -14,7 +14,7 @@ export interface RawEntry {
 export function createFakeLedger(raws: readonly RawEntry[]): Ledger {
   let received: readonly RawEntry[] = [];
   const rows = new Map<string, { id: string; version: number; digest: string }>();
-  const newer: { readonly id: string; readonly version: number }[] = [];
+  const newer: Expected[] = [];
   const unconsumed = new Set<number>();
   const letters = new Map<string, Letter>();
   const inState = (state: RawEntry["state"]) => received.filter((row) => row.state === state);
@@ -49,13 +49,13 @@ export function createFakeLedger(raws: readonly RawEntry[]): Ledger {
         const there = { rowVersion: row?.version ?? null, digest: row?.digest ?? null };
         newest.set(id, { id, version, payload, ...there });
       }
-      yield [...newest.values()];
-    },
-    addNewer: async (more) => {
-      newer.push(...more);
+      const isNewer = (each: Expected) => (each.rowVersion ?? 0) > each.version;
+      newer.push(...[...newest.values()].filter(isNewer));
+      yield [...newest.values()].filter((each) => !isNewer(each));
     },
     async *newer() {
-      yield newer.map(({ id, version }) => {
+      yield newer.map(({ id, rowVersion }) => {
+        const version = rowVersion ?? 0;
         const payload =
           raws.find((raw) => raw.id === id && raw.version === version)?.payload ?? null;
         const digest = rows.get(id)?.digest ?? null;

@@ -2,6 +2,8 @@
 
 create table runs (
   id bigint generated always as identity primary key,
+  -- Made by who asks for the run: asking again because the answer was lost gives the same run.
+  request_id uuid not null unique default gen_random_uuid(),
   trigger text not null check (trigger in ('schedule', 'manual', 'backfill')),
   logical_time timestamptz,
   state text not null default 'queued'

@@ -95,12 +95,12 @@ describe("a run", () => {
     expect(await runs.get(run.id)).toMatchObject({ state: "running", attempt: 2, fetched: 0 });
   });
 
-  test("is not ended by a bug, which is for the log and not for the run", async () => {
+  test("ends failed by a bug, which is thrown on", async () => {
     const { runs, run, state } = await claimed();
     const bug = new TypeError("a bug");
     const source: Source = { fetch: () => Promise.reject(bug) };
     expect(await failureOf(performRun(run, runs, source, { log, signal: never }))).toBe(bug);
-    expect(await state()).toBe("running");
+    expect(await state()).toBe("failed");
   });
 });
 

@@ -64,7 +64,7 @@ function verified(
         },
       },
     },
-    { ids },
+    { ids, signal: new AbortController().signal },
   );
 }
 

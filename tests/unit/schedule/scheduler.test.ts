@@ -9,7 +9,11 @@ import { until } from "../../until.ts";
 const request = { results: 5, nat: ["gb"] };
 
 /** A scheduler whose clock is moved by hand; it looks at it every few milliseconds, before the next second. */
-async function start({ cron = "0 * * * *", from = "2026-01-01T09:59:59.990Z" } = {}) {
+async function start({
+  cron = "0 * * * *",
+  from = "2026-01-01T09:59:59.990Z",
+  newest = undefined as Date | undefined,
+} = {}) {
   const created: RunRequest[] = [];
   const stop = new AbortController();
   const it = {
@@ -31,6 +35,7 @@ async function start({ cron = "0 * * * *", from = "2026-01-01T09:59:59.990Z" } =
     },
   };
   const schedule = {
+    newest: async () => newest,
     get: async () => {
       it.looks += 1;
       return it.schedule;
@@ -61,6 +66,12 @@ describe("the scheduler", () => {
       { trigger: "schedule", logicalTime: new Date("2026-01-01T11:00:00Z"), ...request },
     ]);
     expect(await it.end()).toBe("stopped");
+  });
+
+  test("makes up for the newest time missed while no instance ran", async () => {
+    const it = await start({ newest: new Date("2026-01-01T06:00:00Z") });
+    expect(it.times()).toEqual(["2026-01-01T09:00:00.000Z"]);
+    await it.end();
   });
 
   test("queues the newest of the times missed", async () => {
