@@ -5,6 +5,8 @@ import { silentLog as log } from "../../../lib/log.ts";
 import { openProducer, openSender } from "../../../lib/topic/producer.ts";
 import { openReader } from "../../../lib/topic/reader.ts";
 import { publisherContract } from "../../contracts/publisher.ts";
+import { failureOf } from "../../failure.ts";
+import { call, openAdmin } from "../../kafka-clients.ts";
 import { openTopics, type TestTopics } from "../../stations.ts";
 import { never, rows } from "../../users.ts";
 
@@ -119,6 +121,33 @@ describe("a producer", () => {
         new Uint8Array(value.buffer, value.byteOffset + at, Math.min(65_536, value.length - at)),
       );
     expect(await letters.send([{ key: null, value, headers: [] }])).toEqual([]);
+  });
+
+  test("tells a property that the client does not know as wrong usage", async () => {
+    await using topics = await openTopics({ properties: { "no.such.property": "1" } });
+    const error = await failureOf(openProducer(topics.config, options));
+    expect(error).toMatchObject({ name: "PipelineError", code: "usage" });
+    expect(error.message).toContain("no.such.property");
+  });
+
+  test("has its neighbours on the topic when the topic takes less than the client, and refuses one record", async () => {
+    await using topics = await openTopics();
+    using admin = await openAdmin(topics.config.brokers.join(","));
+    const small = {
+      ...{ topic: topics.config.name, num_partitions: 1, replication_factor: 1 },
+      config: { "max.message.bytes": "5000" },
+    };
+    await call((done) => admin.client.createTopic(small, 30_000, done as () => void));
+    await using sender = await openSender(topics.config, { ...options, topic: topics.config.name });
+    const record = (length: number) => {
+      const value = Buffer.from(crypto.getRandomValues(new Uint8Array(length)));
+      return { key: null, value, headers: [] };
+    };
+    const refused = await sender.send([
+      ...Array.from({ length: 30 }, () => record(300)),
+      record(9000),
+    ]);
+    expect(refused.map(({ index }) => index)).toEqual([30]);
   });
 
   test("is closed twice without harm", async () => {
