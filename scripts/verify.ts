@@ -1,3 +1,4 @@
+import { PipelineError } from "../lib/errors.ts";
 import { isClean, type Verification, verify } from "../lib/flow/verify.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
@@ -22,6 +23,9 @@ await run(command, async ({ config, log, options, signal }) => {
   await using ledger = await raw.openLedger();
   using progress = createProgress({ label: "verify", unit: "so far" });
   const { name, deadLetters } = config.topic;
+  if ((await reader.watermarks(name)).size === 0) {
+    throw new PipelineError("refused", `there is no topic ${name}: \`bun run migrate\` creates it`);
+  }
   const records = async () => {
     const marks = [...(await reader.watermarks(name)).values()];
     return marks.reduce((sum, { low, high }) => sum + high - low, 0);

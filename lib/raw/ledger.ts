@@ -110,6 +110,7 @@ const tables = `
 
 /** Of each id the newest version that the group has consumed, and that was neither refused nor a dead letter. */
 const findExpected = `
+  truncate seen_expected;
   insert into seen_expected
   select distinct on (user_id) user_id, id, version
   from raw_users r

@@ -61,7 +61,9 @@ export async function openConsumer(
       signal,
     });
   let consumer = await reopen();
-  const ends = drain ? await endOffsets(consumer, config.name, options) : undefined;
+  const ends = drain
+    ? await endOffsets(consumer, config.name, { ...options, missing: "wait" })
+    : undefined;
 
   const commit = async () => {
     const toCommit = offsets.uncommitted();

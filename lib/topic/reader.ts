@@ -9,6 +9,7 @@ import { committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
 
 /** Looks at topics and at the group's progress without belonging to the group. */
 export interface Reader extends AsyncDisposable {
+  /** By partition; a topic that is not there has none. */
   watermarks(topic: string): Promise<Watermarks>;
   /** What the group has committed; a partition where it has committed nothing is absent. */
   committed(topic: string): Promise<ReadonlyMap<number, number>>;
@@ -59,7 +60,8 @@ export async function openReader(
   const hint =
     "is it running? `bun run servers up` starts a local one; KAFKA_BROKERS names another";
   const reader = await retry(connect, { what, hint, log, signal });
-  const watermarks = (topic: string) => endOffsets(reader, topic, { log, signal });
+  const watermarks = (topic: string) =>
+    endOffsets(reader, topic, { log, signal, missing: "empty" });
 
   return {
     watermarks,

@@ -13,13 +13,18 @@ export type Watermarks = ReadonlyMap<number, { readonly low: number; readonly hi
 
 const requestMs = 10_000;
 
+export interface EndOptions extends TopicOptions {
+  /** What a topic that is not there means: to be waited for, or no partitions. */
+  readonly missing: "wait" | "empty";
+}
+
 /** The watermarks of all partitions of a topic; waits for Kafka as long as it is down. */
 export function endOffsets(
   client: Client<never> | KafkaConsumer,
   topic: string,
-  { log, signal }: TopicOptions,
+  { log, signal, missing }: EndOptions,
 ): Promise<Watermarks> {
-  return retry(() => queryAll(client as Client<never>, topic), {
+  return retry(() => queryAll(client as Client<never>, topic, missing), {
     what: `the end of ${topic}`,
     hint: "`bun run migrate` creates the topics",
     log,
@@ -54,11 +59,16 @@ export function committedOffsets(
   );
 }
 
-async function queryAll(client: Client<never>, topic: string): Promise<Watermarks> {
+async function queryAll(
+  client: Client<never>,
+  topic: string,
+  missing: EndOptions["missing"],
+): Promise<Watermarks> {
   const metadata = await called<Metadata>("ask for partitions", (done) =>
     client.getMetadata({ topic, timeout: requestMs }, done),
   );
   const found = metadata.topics.find(({ name }) => name === topic);
+  if (found === undefined && missing === "empty") return new Map();
   // A topic just created, or a broker just started, may be known without its partitions.
   if (found === undefined || found.partitions.length === 0) {
     throw new PipelineError("unavailable", `Kafka knows no topic ${topic}`);

@@ -112,12 +112,12 @@ describe("a scan", () => {
     expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(2000);
   });
 
-  test("gives rows that others wrote, what they lack as empty text", async () => {
+  test("gives rows that others wrote, what they lack as null", async () => {
     await using it = await openTable();
     const id = crypto.randomUUID();
     await keyspace.client.execute(`insert into ${it.table} (id, email) values (${id}, 'a@b')`);
-    expect(await it.rows()).toMatchObject([
-      { user: { id, email: "a@b", first_name: "", dob: "" }, version: 0 },
+    expect(JSON.parse(JSON.stringify(await it.rows()))).toMatchObject([
+      { user: { id, email: "a@b", first_name: null, dob: null }, version: 0 },
     ]);
   });
 
