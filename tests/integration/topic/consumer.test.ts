@@ -174,46 +174,6 @@ describe("offsets", () => {
   });
 });
 
-describe("members of a group", () => {
-  test("share the partitions, and each record is handled by one of them", async () => {
-    await using topics = await makeTopics({ partitions: 4 });
-    const stop = new AbortController();
-    const all: string[] = [];
-    const owners = new Map<number, Set<number>>();
-    const members = await Promise.all([0, 1].map(() => member(topics)));
-    const running = members.map((consumer, who) =>
-      consumer.batches(async (records) => {
-        all.push(...texts(records));
-        for (const { partition } of records)
-          owners.set(who, (owners.get(who) ?? new Set()).add(partition));
-      }, stop.signal),
-    );
-    let sent = 0;
-    // Until both have something to do.
-    await until(async () => {
-      await topics.send(Array.from({ length: 8 }, () => ({ key: `k${sent}`, ...value(sent++) })));
-      return owners.size === 2;
-    });
-    await until(() => new Set(all).size === sent);
-    stop.abort();
-    await Promise.all(running);
-    await Promise.all(members.map((consumer) => consumer[Symbol.asyncDispose]()));
-    expect(await drained(topics)).toEqual([]);
-  });
-
-  test("drain together: each ends when all is committed, whoever did it", async () => {
-    await using topics = await makeTopics({ partitions: 4 });
-    await topics.send(Array.from({ length: 200 }, (_, at) => ({ key: String(at), ...value(at) })));
-    const all: string[] = [];
-    const drain = async () => {
-      await using consumer = await member(topics, { drain: true });
-      await consumer.batches(async (records) => void all.push(...texts(records)), never);
-    };
-    await Promise.all([drain(), drain()]);
-    expect(new Set(all).size).toBe(200);
-  });
-});
-
 describe("draining", () => {
   test("ends although some partitions are empty", async () => {
     await using topics = await makeTopics({ partitions: 6 });
@@ -225,16 +185,15 @@ describe("draining", () => {
   test("ends at the end there was at its start", async () => {
     await using topics = await makeTopics();
     await topics.send([value(0)]);
-    let sent = 1;
     await using consumer = await member(topics, { drain: true, batchRecords: 1 });
-    // More comes with each batch: it would never end at a moving end.
-    const seen: string[] = [];
+    // More comes with each batch: there is no other end than that of the start.
+    let handled = 0;
     await consumer.batches(async (records) => {
-      seen.push(...texts(records));
-      if (sent < 10) await topics.send([value(sent++), value(sent++)]);
+      handled += records.length;
+      if (handled > 20_000) throw new Error("it goes on and on");
+      await topics.send([value("more"), value("more")]);
     }, never);
-    expect(seen.length).toBeLessThan(10);
-    expect(seen[0]).toBe("0");
+    expect((await committed(topics))[0]).toBe(handled);
   });
 
   test("ends where the marker of a transaction is the last of a partition", async () => {

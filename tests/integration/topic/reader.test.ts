@@ -5,6 +5,7 @@ import { ensureTopics } from "../../../lib/topic/kafka.ts";
 import { openReader } from "../../../lib/topic/reader.ts";
 import { openTopics } from "../../stations.ts";
 import { makeTopics } from "../../topics.ts";
+import { until } from "../../until.ts";
 import { never } from "../../users.ts";
 
 setDefaultTimeout(180_000);
@@ -29,12 +30,16 @@ describe("topics", () => {
     expect((await reader.watermarks(topics.config.name)).size).toBe(2);
   });
 
-  test("that are not there are empty", async () => {
+  test("that are not there are empty, until they are made", async () => {
     await using topics = await openTopics();
     await using reader = await openReader(topics.config, options);
     expect(await reader.watermarks(topics.config.name)).toEqual(new Map());
     expect(await reader.committed(topics.config.name)).toEqual(new Map());
     expect(await Array.fromAsync(reader.read(topics.config.name))).toEqual([]);
+    await ensureTopics(topics.config, options);
+    const marks = new Map([[0, { low: 0, high: 0 }]]);
+    await until(async () => (await reader.watermarks(topics.config.name)).size > 0);
+    expect(await reader.watermarks(topics.config.name)).toEqual(marks);
   });
 });
 
