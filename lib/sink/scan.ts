@@ -3,11 +3,11 @@ import type { Config } from "../config.ts";
 import type { VersionedUser } from "../domain/event.ts";
 import type { User } from "../domain/user.ts";
 import { asked } from "./client.ts";
-import { columns } from "./schema.ts";
+import { columns, tableExists } from "./schema.ts";
 
 /** Reads the whole table, of any size, a slice of the token ring at a time. */
 export interface Scan {
-  /** Every row with its write time, in no particular order, in pages of bounded size. */
+  /** Every row of the table, if there is one, with its write time, in no particular order, in pages of bounded size. */
   scan(): AsyncGenerator<readonly VersionedUser[]>;
   /** A few rows, to look at. */
   sample(count: number): Promise<readonly User[]>;
@@ -23,6 +23,8 @@ export function createScan(client: Client, { keyspace, table }: Config["sink"]):
     "where token(id) >= ? and token(id) <= ?";
   return {
     async *scan() {
+      if (!(await asked("look for the table", () => tableExists(client, { keyspace, table }))))
+        return;
       for (const [from, to] of ring()) {
         let pageState: string | undefined;
         do {

@@ -7,14 +7,21 @@ export const columns = Object.keys(User.entries) as readonly (keyof User)[];
 
 /** Creates keyspace and table where they are missing; where both are there, it only looks. */
 export async function ensureSchema(client: Client, config: Config["sink"]): Promise<void> {
-  const found = await client.execute(
-    "select table_name from system_schema.tables where keyspace_name = ? and table_name = ?",
-    [config.keyspace, config.table],
-    { prepare: true },
-  );
-  if (found.rowLength > 0) return;
+  if (await tableExists(client, config)) return;
   const text = await Bun.file(new URL("schema.cql", import.meta.url)).text();
   for (const statement of statements(text, config)) await client.execute(statement);
+}
+
+export async function tableExists(
+  client: Client,
+  { keyspace, table }: Pick<Config["sink"], "keyspace" | "table">,
+): Promise<boolean> {
+  const found = await client.execute(
+    "select table_name from system_schema.tables where keyspace_name = ? and table_name = ?",
+    [keyspace, table],
+    { prepare: true },
+  );
+  return found.rowLength > 0;
 }
 
 /** The statements of `schema.cql` with the configured names, which config has made sure are plain ones. */
