@@ -91,6 +91,45 @@ export async function openKeyspace(): Promise<TestKeyspace> {
   };
 }
 
+/** All stations of one pipeline, and the settings that name them. */
+export interface TestPipeline extends AsyncDisposable {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly database: TestDatabase;
+  readonly topic: Config["topic"];
+  readonly table: string;
+}
+
+/** A database and topics of its own; the table in a keyspace that the caller drops. */
+export async function openPipeline(
+  keyspace: TestKeyspace,
+  { partitions = 2 }: { readonly partitions?: number } = {},
+): Promise<TestPipeline> {
+  await using opening = new AsyncDisposableStack();
+  const database = opening.use(await openDatabase());
+  const { config: topic } = opening.use(await openTopics({ partitions }));
+  const sink = keyspace.config();
+  const owned = opening.move();
+  return {
+    database,
+    topic,
+    table: `${sink.keyspace}.${sink.table}`,
+    settings: {
+      DATABASE_URL: database.config.url,
+      KAFKA_BROKERS: topic.brokers.join(","),
+      KAFKA_TOPIC: topic.name,
+      KAFKA_GROUP: topic.group,
+      KAFKA_PARTITIONS: String(partitions),
+      CASSANDRA_CONTACT_POINTS: sink.contactPoints.join(","),
+      CASSANDRA_KEYSPACE: sink.keyspace,
+      CASSANDRA_TABLE: sink.table,
+      // Free ones: no test listens where a service of this machine does.
+      PORT: "0",
+      CONSUMER_PORT: "0",
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
 /** A name for anything, on any server. */
 export function uniqueIdentifier(): string {
   return `test_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
