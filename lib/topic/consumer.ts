@@ -39,6 +39,9 @@ const requestMs = 10_000;
 const pollMs = 200;
 /** A batch that takes longer than this pauses its partitions, and the member goes on polling. */
 const pauseAfterMs = 2000;
+/** How long closing waits for the answer to its last commit. */
+const settleMs = 5000;
+const settlePollMs = 20;
 /** How often a drain that always finds more looks whether it is done. */
 const lookMs = 1000;
 
@@ -65,16 +68,37 @@ export async function openConsumer(
     ? await endOffsets(consumer, config.name, { ...options, missing: "wait" })
     : undefined;
 
-  const commit = async () => {
+  // What the client calls a commit only sends it: the answer comes while polling. One at a time is on its way, and what
+  // is refused, during a rebalance for instance, stays uncommitted and is sent again.
+  let sentAt: number | undefined;
+  const listen = () =>
+    consumer.on("offset.commit", (error, partitions) => {
+      sentAt = undefined;
+      if (error) log.debug({ reason: error.message }, "offsets not committed, trying again");
+      else offsets.committed(partitions);
+    });
+  listen();
+  const commit = () => {
+    if (sentAt !== undefined && performance.now() - sentAt < requestMs) return;
     const toCommit = offsets.uncommitted();
     if (toCommit.length === 0) return;
     try {
-      await called<void>("commit", (done) => consumer.commitCb(toCommit, done));
-      offsets.committed(toCommit);
+      consumer.commit(toCommit);
+      sentAt = performance.now();
     } catch (error) {
-      // Not lost: the next commit covers it, and whoever owns the partition by then reads it again.
-      log.warn({ reason: String(error) }, "offsets not committed");
+      log.debug({ reason: String(error) }, "offsets not sent, trying again");
     }
+  };
+  /** Polls on, giving no records, until all is committed; not for ever. */
+  const settle = async () => {
+    const deadline = performance.now() + settleMs;
+    consumer.setDefaultConsumeTimeout(settlePollMs);
+    while (offsets.uncommitted().length > 0 && performance.now() < deadline) {
+      consumer.pause(consumer.assignments());
+      commit();
+      await poll(consumer, 1);
+    }
+    consumer.setDefaultConsumeTimeout(pollMs);
   };
 
   return {
@@ -91,6 +115,8 @@ export async function openConsumer(
             offsets.reset();
             early = [];
             consumer = await reopen();
+            sentAt = undefined;
+            listen();
           }
           await sleep(pollMs, stop).catch(() => {});
           return undefined;
@@ -107,16 +133,19 @@ export async function openConsumer(
           for (const { partition } of early) offsets.end(partition, -1);
         }
         offsets.reachedEnds();
-        await commit();
+        commit();
         const look = records.length < batchRecords || performance.now() - lookedAt > lookMs;
         if (ends && look && early.length === 0) {
           lookedAt = performance.now();
-          if (await reached(consumer, config.name, ends)) return;
+          const known = await reached(consumer, config.name, ends);
+          if (known === true) break;
+          offsets.known(known);
         }
       }
+      await settle();
     },
     [Symbol.asyncDispose]: async () => {
-      await commit();
+      await settle().catch((error) => log.warn({ reason: String(error) }, "offsets not committed"));
       await disconnect(consumer);
     },
   };
@@ -137,6 +166,7 @@ async function connect(
     () =>
       new kafka.KafkaConsumer({
         ...properties,
+        offset_commit_cb: true,
         rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
           const gained = kafkaCode(error) === codes.assign;
           const numbers = partitions.map(({ partition }) => partition);

@@ -1,9 +1,4 @@
-import type {
-  IAdminClient,
-  LibrdKafkaError,
-  TopicPartition,
-  TopicPartitionOffset,
-} from "@confluentinc/kafka-javascript";
+import type { IAdminClient, LibrdKafkaError, TopicPartition } from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
 import { type ErrorCode, PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -23,7 +18,6 @@ export interface TopicOptions {
 // What the package has and its types leave out.
 declare module "@confluentinc/kafka-javascript" {
   interface KafkaConsumer {
-    commitCb(offsets: TopicPartitionOffset[], done: (error: LibrdKafkaError | null) => void): this;
     incrementalAssign(partitions: TopicPartition[]): this;
     incrementalUnassign(partitions: TopicPartition[]): this;
     setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;

@@ -29,7 +29,9 @@ export interface Offsets {
   /** All that was seen so far is dealt with, so the ends count. */
   reachedEnds(): void;
   uncommitted(): Offset[];
-  committed(offsets: readonly Offset[]): void;
+  committed(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
+  /** What the broker says is committed: a commit may be refused for some of its partitions, unsaid. */
+  known(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
 }
 
 interface Mark {
@@ -88,6 +90,12 @@ export function createOffsets(topic: string): Offsets {
       for (const { partition, offset } of offsets) {
         const holding = owned.get(partition);
         if (holding) holding.committed = Math.max(holding.committed, offset);
+      }
+    },
+    known: (offsets) => {
+      for (const { partition, offset } of offsets) {
+        const holding = owned.get(partition);
+        if (holding) holding.committed = Math.min(holding.committed, offset);
       }
     },
   };

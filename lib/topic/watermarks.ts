@@ -32,21 +32,25 @@ export function endOffsets(
   });
 }
 
-/** True when the group has committed all that `ends` says there was, on every partition, whoever owns it. */
+/**
+ * True when the group has committed all that `ends` says there was, on every partition, whoever owns it; else what it
+ * has committed, as far as the broker can tell.
+ */
 export async function reached(
   consumer: KafkaConsumer,
   topic: string,
   ends: Watermarks,
-): Promise<boolean> {
+): Promise<true | readonly { readonly partition: number; readonly offset: number }[]> {
   const partitions = [...ends]
     .filter(([, { low, high }]) => high > low)
     .map(([partition]) => ({ topic, partition }));
   if (partitions.length === 0) return true;
   const committed = await committedOffsets(consumer, partitions).catch(() => []);
-  return (
+  const all =
     committed.length === partitions.length &&
-    committed.every(({ partition, offset }) => offset >= (ends.get(partition)?.high ?? 0))
-  );
+    committed.every(({ partition, offset }) => offset >= (ends.get(partition)?.high ?? 0));
+  // A partition where nothing is committed has no offset here.
+  return all || committed.map(({ partition, offset }) => ({ partition, offset: offset ?? -1 }));
 }
 
 /** What the group has committed; -1001 where it has committed nothing. */
