@@ -20,7 +20,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
 
 export type Config = ReturnType<typeof grouped>;
 
-/** The names of all settings with their defaults as text, for the README's table and `.env.example`. */
+/**
+ * The names of all settings with their defaults as text, for the README's table and `.env.example`.
+ */
 export function settingDefaults(): Record<string, string> {
   const env = v.parse(v.object(settings), {});
   return Object.fromEntries(
@@ -58,7 +60,10 @@ const url = (expected: string, protocols: readonly string[]) =>
     v.string(),
     v.check((text) => protocols.includes(URL.parse(text)?.protocol ?? ""), expected),
   );
-/** Kafka: letters, digits, dot, underscore, hyphen, at most 249; less here, so that `.dlq` still fits. */
+/**
+ * Kafka: letters, digits, dot, underscore, hyphen, at most 249; less here, so that `.dlq` still
+ * fits.
+ */
 const topicName = /^[A-Za-z0-9._-]{1,245}$/;
 /** Unquoted CQL identifier; Cassandra and ScyllaDB allow 48 characters. */
 const cqlName = /^[a-z][a-z0-9_]{0,47}$/;

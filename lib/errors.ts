@@ -28,7 +28,10 @@ export interface PipelineErrorOptions {
 export type ErrorCode = keyof typeof retryable;
 
 const retryable = {
-  /** Down, refusing connections, not ready, or refusing everything (a missing grant, keyspace, password). */
+  /**
+   * Down, refusing connections, not ready, or refusing everything (a missing grant, keyspace,
+   * password).
+   */
   unavailable: true,
   /** No answer in the time allowed. */
   timeout: true,

@@ -1,7 +1,10 @@
 import { pino } from "pino";
 import pretty from "pino-pretty";
 
-/** `log.info({ rows, ms }, "published")`: an event with its fields, never a sentence with numbers in it. */
+/**
+ * `log.info({ rows, ms }, "published")`: an event with its fields, never a sentence with numbers in
+ * it.
+ */
 export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error"> & {
   child(fields: Record<string, unknown>): Log;
 };
@@ -11,7 +14,10 @@ export interface LogOptions {
   readonly level: string;
 }
 
-/** Logs to standard error, which leaves standard output to data: JSON lines, or readable lines on a terminal. */
+/**
+ * Logs to standard error, which leaves standard output to data: JSON lines, or readable lines on a
+ * terminal.
+ */
 export function openLog({ name, level }: LogOptions): Log {
   const options = {
     name,

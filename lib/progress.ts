@@ -1,4 +1,7 @@
-/** Shows how far a long work has come: one line rewritten on a terminal, else a line every ten seconds. */
+/**
+ * Shows how far a long work has come: one line rewritten on a terminal, else a line every ten
+ * seconds.
+ */
 export interface Progress extends Disposable {
   /** So much is done; `note` stands at the end of the line. */
   show(done: number, note?: string): void;

@@ -1,6 +1,6 @@
 /**
- * Runs loops side by side until the signal aborts or all return. When one fails, the others are stopped
- * and waited for, and its error is thrown; being stopped is not a failure.
+ * Runs loops side by side until the signal aborts or all return. When one fails, the others are
+ * stopped and waited for, and its error is thrown; being stopped is not a failure.
  */
 export async function together(
   signal: AbortSignal,

@@ -10,7 +10,8 @@ const help = `Everything a fresh machine needs, then all tests but the benchmark
 Usage: bun run test [paths] [options of \`bun test\`]
 `;
 
-// It starts without run(): on a fresh machine nothing is installed yet, and all options are \`bun test\`'s.
+// It starts without run(): on a fresh machine nothing is installed yet, and all options are \`bun
+// test\`'s.
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -33,7 +34,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function runTests(args: readonly string[], home: string): Promise<number> {
   const report = ["--reporter=junit", `--reporter-outfile=${join(home, "junit.xml")}`];
-  // A test may be the first to need a server, whose start takes up to three minutes on a busy machine.
+  // A test may be the first to need a server, whose start takes up to three minutes on a busy
+  // machine.
   const child = Bun.spawn([process.execPath, "test", "--timeout=240000", ...report, ...args], {
     cwd: join(import.meta.dir, ".."),
     // Whatever the tests leave behind goes with the folder.
@@ -48,7 +50,10 @@ async function runTests(args: readonly string[], home: string): Promise<number> 
   return child.exitCode ?? 1;
 }
 
-/** After tests that were killed the servers' keeper (tests/keeper.ts) still has to end them: a minute at most. */
+/**
+ * After tests that were killed the servers' keeper (tests/keeper.ts) still has to end them: a
+ * minute at most.
+ */
 async function keeperGone(home: string): Promise<void> {
   const until = performance.now() + 60_000;
   while ((await readdir(home)).some((name) => name.startsWith("test-servers-"))) {

@@ -34,7 +34,9 @@ export interface Origin {
   readonly raw: number;
 }
 
-/** The format of the value, told in the header `format`: raised when an old reader would misread it. */
+/**
+ * The format of the value, told in the header `format`: raised when an old reader would misread it.
+ */
 export const format = "1";
 
 /** The record for a user. Equal users with equal versions give equal records. */

@@ -6,7 +6,10 @@ export const nationalities = [
   ..."AU BR CA CH DE DK ES FI FR GB IE IN IR MX NL NO NZ RS TR UA US".toLowerCase().split(" "),
 ] as const;
 
-/** A run that somebody asks for, by HTTP or on the command line; what is left out comes from the settings. */
+/**
+ * A run that somebody asks for, by HTTP or on the command line; what is left out comes from the
+ * settings.
+ */
 export const NewRun = v.pipe(
   v.unknown(),
   v.check((body) => !Array.isArray(body), "an object, not a list"),
@@ -36,7 +39,9 @@ export const NewRun = v.pipe(
 
 export type Invalid = readonly { readonly path: string; readonly message: string }[];
 
-/** The issues of a value as fields for a problem, each with what was given and what was expected. */
+/**
+ * The issues of a value as fields for a problem, each with what was given and what was expected.
+ */
 export function invalid(issues: readonly v.BaseIssue<unknown>[]): Invalid {
   return issues.map((issue) => {
     const message = `${shown(issue.input)}: expected ${issue.message}`;

@@ -1,6 +1,6 @@
 /**
- * One logical run: so many users from the API, in pages. A repeated run asks for the same users, since
- * its seed never changes.
+ * One logical run: so many users from the API, in pages. A repeated run asks for the same users,
+ * since its seed never changes.
  */
 export interface Run {
   readonly id: number;
@@ -77,9 +77,9 @@ export function nextPage(
 }
 
 /**
- * The seed of a scheduled or backfilled run comes from its logical time, so that running it again gives
- * the same users; a manual run's comes from its id. Both end in a letter or a hyphen, since the API
- * appends the page number to the seed.
+ * The seed of a scheduled or backfilled run comes from its logical time, so that running it again
+ * gives the same users; a manual run's comes from its id. Both end in a letter or a hyphen, since
+ * the API appends the page number to the seed.
  */
 export function seedOf(run: { readonly id: number; readonly logicalTime?: Date }): string {
   if (run.logicalTime === undefined) return `run-${run.id}-`;

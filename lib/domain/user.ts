@@ -1,9 +1,14 @@
 import * as v from "valibot";
 
-/** One user: the value of the record on the topic and the row in the table. Every field is required. */
+/**
+ * One user: the value of the record on the topic and the row in the table. Every field is required.
+ */
 export type User = v.InferOutput<typeof User>;
 
-/** Why something is not a user: `path` is where it fails, `reason` names the value and what was expected. */
+/**
+ * Why something is not a user: `path` is where it fails, `reason` names the value and what was
+ * expected.
+ */
 export interface Rejection {
   readonly path: string;
   readonly reason: string;
@@ -66,8 +71,8 @@ const instant = v.object(
 );
 
 /**
- * A user as the API sends it, as far as we use it: what we do not use may change without a user being
- * refused. `street` was a text before version 1.3 of the API.
+ * A user as the API sends it, as far as we use it: what we do not use may change without a user
+ * being refused. `street` was a text before version 1.3 of the API.
  */
 export const ApiUser = v.object(
   {
@@ -148,7 +153,9 @@ function why(issue: v.BaseIssue<unknown>): Rejection {
   return { path, reason: `${path || "value"}: ${shown(issue.input)} is not ${issue.message}` };
 }
 
-/** A value as it may stand in a message: short, on one line, and well-formed even where it is cut. */
+/**
+ * A value as it may stand in a message: short, on one line, and well-formed even where it is cut.
+ */
 export function shown(value: unknown): string {
   const json = typeof value === "object" && value !== null ? kindOf(value) : JSON.stringify(value);
   const line = json ?? "nothing";

@@ -31,8 +31,8 @@ const lookMs = 250;
 const claimMs = 1000;
 
 /**
- * One run from the API to the topic: resolves when it has ended and all that it accepted is acknowledged by the topic, whoever
- * fetched or relayed it.
+ * One run from the API to the topic: resolves when it has ended and all that it accepted is
+ * acknowledged by the topic, whoever fetched or relayed it.
  */
 export async function ingestOnce(
   request: RunRequest,

@@ -40,8 +40,8 @@ export async function performRuns(
 }
 
 /**
- * Performs a claimed run to its end: success, or failed with the reason. Stopped by the signal it goes back to the
- * queue with its committed pages; taken over by another worker it is left alone.
+ * Performs a claimed run to its end: success, or failed with the reason. Stopped by the signal it
+ * goes back to the queue with its committed pages; taken over by another worker it is left alone.
  */
 export async function performRun(
   run: ClaimedRun,

@@ -20,28 +20,35 @@ export interface Refused {
 
 export interface Outbox {
   /**
-   * Hands up to `limit` rows to `handle`, at least once each and to one taker at a time. When it resolves,
-   * they are gone for good, those it names as refused among the rejected; when it rejects, they are offered again. Resolves to
-   * the number of rows handed over.
+   * Hands up to `limit` rows to `handle`, at least once each and to one taker at a time. When it
+   * resolves, they are gone for good, those it names as refused among the rejected; when it
+   * rejects, they are offered again. Resolves to the number of rows handed over.
    */
   take(
     limit: number,
     handle: (rows: readonly OutboxRow[]) => Promise<readonly Refused[]>,
   ): Promise<number>;
-  /** Resolves when there may be new rows: told so, or after a second. Rejects when the signal aborts. */
+  /**
+   * Resolves when there may be new rows: told so, or after a second. Rejects when the signal
+   * aborts.
+   */
   wait(signal: AbortSignal): Promise<void>;
 }
 
 /** The topic, as its producer sees it. */
 export interface Publisher {
   /**
-   * Resolves when the broker has acknowledged every event but those it names: refused for good, each by
-   * itself. Rejects when the outcome of any event is unknown; some may be on the topic nevertheless.
+   * Resolves when the broker has acknowledged every event but those it names: refused for good,
+   * each by itself. Rejects when the outcome of any event is unknown; some may be on the topic
+   * nevertheless.
    */
   publish(events: readonly Event[]): Promise<readonly Refused[]>;
 }
 
-/** Moves up to `limit` rows. They go out again after a crash before the outbox commits; the sink upserts. */
+/**
+ * Moves up to `limit` rows. They go out again after a crash before the outbox commits; the sink
+ * upserts.
+ */
 export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Promise<number> {
   return outbox.take(limit, async (rows) => {
     const refused: Refused[] = [];

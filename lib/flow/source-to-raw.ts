@@ -12,7 +12,9 @@ export interface PageRequest {
   readonly nat: readonly string[];
 }
 
-/** One page as received: the text of the list of users, and the same users, parsed but not judged. */
+/**
+ * One page as received: the text of the list of users, and the same users, parsed but not judged.
+ */
 export interface Page {
   readonly payloads: string;
   readonly users: readonly unknown[];
@@ -40,9 +42,9 @@ export interface JudgedRejection {
 /** Where pages are kept. */
 export interface PageStore {
   /**
-   * Keeps the page's users, queues the accepted ones for the topic and moves the run on, all or nothing.
-   * Safe to repeat when the outcome is unknown. Rejects with code `fenced` when this (run, attempt,
-   * worker) no longer holds the run.
+   * Keeps the page's users, queues the accepted ones for the topic and moves the run on, all or
+   * nothing. Safe to repeat when the outcome is unknown. Rejects with code `fenced` when this (run,
+   * attempt, worker) no longer holds the run.
    */
   commitPage(run: ClaimedRun, page: JudgedPage): Promise<void>;
 }
@@ -55,8 +57,9 @@ export interface FetchOptions {
 }
 
 /**
- * Fetches what is left of a run, page after page. A crash before a page's commit fetches that page again:
- * the same seed and page give the same users. The source is retried a few times, the store for ever.
+ * Fetches what is left of a run, page after page. A crash before a page's commit fetches that page
+ * again: the same seed and page give the same users. The source is retried a few times, the store
+ * for ever.
  */
 export async function sourceToRaw(
   run: ClaimedRun,

@@ -7,8 +7,8 @@ import { retry } from "../retry.ts";
 export interface RecordSource {
   /**
    * Hands batches to `handle`, one at a time, in the order of each partition. A batch's offsets are
-   * committed when `handle` has resolved; when it rejects, this rejects too and nothing is committed.
-   * Resolves when the signal aborts, or at the end when asked to stop there.
+   * committed when `handle` has resolved; when it rejects, this rejects too and nothing is
+   * committed. Resolves when the signal aborts, or at the end when asked to stop there.
    */
   batches(
     handle: (records: readonly ReceivedRecord[]) => Promise<void>,
@@ -19,8 +19,9 @@ export interface RecordSource {
 /** The table. */
 export interface Sink {
   /**
-   * Writes every row, so that for each id the newest version stands whatever the order of calls. Resolves
-   * when all are acknowledged but those it names, which the store refuses each by itself, for good.
+   * Writes every row, so that for each id the newest version stands whatever the order of calls.
+   * Resolves when all are acknowledged but those it names, which the store refuses each by itself,
+   * for good.
    */
   upsert(rows: readonly VersionedUser[]): Promise<readonly RefusedRow[]>;
 }
@@ -55,9 +56,9 @@ export interface BatchResult {
 }
 
 /**
- * Moves records from the topic to the table until `topic` ends. Decode, write, dead-letter what must be, then
- * let the offsets be committed: a crash anywhere before that reads the batch again, and upserts
- * change nothing the second time. A store or a broker that is down is waited for.
+ * Moves records from the topic to the table until `topic` ends. Decode, write, dead-letter what
+ * must be, then let the offsets be committed: a crash anywhere before that reads the batch again,
+ * and upserts change nothing the second time. A store or a broker that is down is waited for.
  */
 export async function topicToSink(
   topic: RecordSource,

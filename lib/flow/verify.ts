@@ -48,7 +48,9 @@ export interface Ledger {
   totals(): Promise<Pick<Verification, "table" | "deadLetters" | "onTheWay">>;
   /** All that should be in the table, but for the ids whose row is newer. */
   expected(): AsyncIterable<readonly Expected[]>;
-  /** Rows newer than expected, which may have come meanwhile: what was received of them, up to now. */
+  /**
+   * Rows newer than expected, which may have come meanwhile: what was received of them, up to now.
+   */
   newer(): AsyncIterable<readonly Expected[]>;
   /** Ids of rows whose id was never received, up to now. */
   invented(): AsyncIterable<readonly string[]>;
@@ -82,9 +84,10 @@ export interface VerifiedStations {
 const listedIds = 1000;
 
 /**
- * Compares the stations while data flows. The order makes it right: what is received is fixed first, then how far the
- * group has come, then the table is read: whatever was consumed by then is in it. Then the rest of the
- * topic tells what was not consumed. For invented rows it is the other way round: the table before raw.
+ * Compares the stations while data flows. The order makes it right: what is received is fixed
+ * first, then how far the group has come, then the table is read: whatever was consumed by then is
+ * in it. Then the rest of the topic tells what was not consumed. For invented rows it is the other
+ * way round: the table before raw.
  */
 export async function verify(
   { ledger, table, topic }: VerifiedStations,
@@ -159,7 +162,10 @@ function rowOf(user: User, version: number) {
   return { id: user.id, version, digest: digestOf(user) };
 }
 
-/** Equal for users that are equal field for field; 128 bits, so that others are not, by any chance that matters. */
+/**
+ * Equal for users that are equal field for field; 128 bits, so that others are not, by any chance
+ * that matters.
+ */
 export function digestOf(user: User): string {
   const fields = Object.entries(user).sort(([a], [b]) => (a < b ? -1 : 1));
   return new Bun.CryptoHasher("md5").update(JSON.stringify(fields)).digest("hex");

@@ -17,8 +17,8 @@ export function bearerToken(token: string): MiddlewareHandler {
 }
 
 /**
- * Answers only to names of this machine: a page of another origin can have its own name lead here, and would then be
- * of the same origin as this service.
+ * Answers only to names of this machine: a page of another origin can have its own name lead here,
+ * and would then be of the same origin as this service.
  */
 export function loopbackHostOnly(): MiddlewareHandler {
   return async (c, next) => {

@@ -14,7 +14,10 @@ export interface Listening extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Refuses to be reachable from other machines without a token, unless somebody says that it is protected otherwise. */
+/**
+ * Refuses to be reachable from other machines without a token, unless somebody says that it is
+ * protected otherwise.
+ */
 export function requireProtection({ host, token, auth }: Config["http"]): void {
   if (token !== "" || auth === "off" || isLoopback(host)) return;
   throw new PipelineError(

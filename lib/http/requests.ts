@@ -10,8 +10,8 @@ export const RunList = v.object({
 });
 
 /**
- * The JSON body; undefined when it is none. An empty body is an empty object. Other content types are refused
- * before this is called, so that no page of another origin can send one without asking.
+ * The JSON body; undefined when it is none. An empty body is an empty object. Other content types
+ * are refused before this is called, so that no page of another origin can send one without asking.
  */
 export async function jsonBody(c: Context): Promise<unknown> {
   const text = await c.req.text();

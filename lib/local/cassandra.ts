@@ -19,7 +19,9 @@ export const cassandra: Server = {
   answers,
 };
 
-/** The text of cassandra.yaml; the jars bring none. `settings` replace ours, or remove them by "". */
+/**
+ * The text of cassandra.yaml; the jars bring none. `settings` replace ours, or remove them by "".
+ */
 export function cassandraYaml(place: Omit<Place, "java" | "dieWithParent">): string {
   const { dataDir, port, innerPort, settings } = place;
   const ours: Record<string, string> = {
@@ -44,7 +46,8 @@ export function cassandraYaml(place: Omit<Place, "java" | "dieWithParent">): str
     commitlog_sync_group_window: "2ms",
     commitlog_segment_size: "32MiB",
     concurrent_reads: "16",
-    // Each of these waits for its window's fsync, so many are needed; with 32 it was a third slower.
+    // Each of these waits for its window's fsync, so many are needed; with 32 it was a third
+    // slower.
     concurrent_writes: "128",
     concurrent_compactors: "1",
     compaction_throughput: "32MiB/s",
@@ -104,7 +107,8 @@ async function prepare(place: Place) {
       "-Dcassandra.ring_delay_ms=0",
       "-Dcassandra.superuser_setup_delay_ms=0",
       "-Dcassandra.shutdown_announce_in_ms=0",
-      // What Cassandra 5.0.9 measures here at every start, for 1.7 s, on a 64-bit JVM with compressed pointers.
+      // What Cassandra 5.0.9 measures here at every start, for 1.7 s, on a 64-bit JVM with
+      // compressed pointers.
       "-Dcassandra.memtable.row_overhead_size=181",
     ],
     main: "org.apache.cassandra.service.CassandraDaemon",

@@ -22,7 +22,10 @@ export interface JarProgress {
 export interface JarOptions {
   readonly dir?: string;
   readonly lists?: JarList;
-  /** Maven's settings.xml; by default the one it finds itself, so mirrors and proxies set there count. */
+  /**
+   * Maven's settings.xml; by default the one it finds itself, so mirrors and proxies set there
+   * count.
+   */
   readonly settings?: string;
   readonly attempts?: number;
   readonly signal?: AbortSignal;
@@ -38,9 +41,9 @@ export function classPath(server: "kafka" | "cassandra", dir = jarsDir): string 
 }
 
 /**
- * Brings the jars of all lists into `dir` with Maven, each checked against its SHA-256 before it gets its
- * name there. What is there and unchanged since it was checked is not fetched again.
- * Fails with "setup" where Maven is missing, with "unavailable" when the repository cannot be reached.
+ * Brings the jars of all lists into `dir` with Maven, each checked against its SHA-256 before it
+ * gets its name there. What is there and unchanged since it was checked is not fetched again. Fails
+ * with "setup" where Maven is missing, with "unavailable" when the repository cannot be reached.
  */
 export async function fetchJars(options: JarOptions = {}): Promise<void> {
   const { dir = jarsDir, lists = lockedJars, attempts = 3, signal } = options;
@@ -49,7 +52,8 @@ export async function fetchJars(options: JarOptions = {}): Promise<void> {
     const missing = await missingJars(dir, lists);
     if (Object.keys(missing).length === 0) return;
     try {
-      // A second try gets a repository of its own: a damaged file in the shared one would come again.
+      // A second try gets a repository of its own: a damaged file in the shared one would come
+      // again.
       await fetchWithMaven(dir, missing, { ...options, freshRepository: attempt > 1 });
       return;
     } catch (error) {

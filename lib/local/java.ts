@@ -13,8 +13,9 @@ export interface Java {
 const neededVersion = 17;
 
 /**
- * Looks in `javaHome`, on the path and where Debian, Fedora and macOS put their JDKs. Reads the `release`
- * file that comes with every JDK and JRE, which takes no JVM start. Fails with "setup" when none is right.
+ * Looks in `javaHome`, on the path and where Debian, Fedora and macOS put their JDKs. Reads the
+ * `release` file that comes with every JDK and JRE, which takes no JVM start. Fails with "setup"
+ * when none is right.
  */
 export async function findJava(javaHome?: string): Promise<Java> {
   const seen: string[] = [];
@@ -51,9 +52,9 @@ export interface PendingArchive {
 }
 
 /**
- * The command line of a server. Its classes come from an archive (AppCDS) of an earlier run when there is one
- * for this Java and these jars: Cassandra then starts in two thirds of the time. Else the JVM writes one as
- * it ends, which delays no start; `keepArchive` puts it in place.
+ * The command line of a server. Its classes come from an archive (AppCDS) of an earlier run when
+ * there is one for this Java and these jars: Cassandra then starts in two thirds of the time. Else
+ * the JVM writes one as it ends, which delays no start; `keepArchive` puts it in place.
  */
 export async function javaCommand(
   program: JavaProgram,

@@ -21,8 +21,8 @@ export const kafka: Server = {
 };
 
 /**
- * The text of server.properties. Of `settings` those that name listeners are added to ours, with a comma;
- * all others replace ours.
+ * The text of server.properties. Of `settings` those that name listeners are added to ours, with a
+ * comma; all others replace ours.
  */
 export function serverProperties(place: Omit<Place, "java" | "dieWithParent">): string {
   const { dataDir, port, innerPort, settings } = place;
@@ -36,7 +36,8 @@ export function serverProperties(place: Omit<Place, "java" | "dieWithParent">): 
     "auto.create.topics.enable": "false",
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
-    // The internal topics' defaults (50 partitions, 3 replicas) are for clusters; each partition costs start time.
+    // The internal topics' defaults (50 partitions, 3 replicas) are for clusters; each partition
+    // costs start time.
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "3",
     "transaction.state.log.replication.factor": "1",
@@ -66,7 +67,9 @@ export function serverProperties(place: Omit<Place, "java" | "dieWithParent">): 
     .join("");
 }
 
-/** The last field of an ApiVersions answer to version 0 comes after this: correlation id, error 0. */
+/**
+ * The last field of an ApiVersions answer to version 0 comes after this: correlation id, error 0.
+ */
 const correlation = 7;
 
 async function answers(port: number): Promise<boolean> {

@@ -8,7 +8,10 @@ export interface LogsOptions {
   readonly write: (text: string) => void;
 }
 
-/** The ends of log files, up to 8 KiB of each from a whole line on. A file that is not there is empty. */
+/**
+ * The ends of log files, up to 8 KiB of each from a whole line on. A file that is not there is
+ * empty.
+ */
 export async function showLogs(files: readonly string[], options: LogsOptions): Promise<void> {
   const { follow, signal, write } = options;
   const shown = new Map<string, number>();

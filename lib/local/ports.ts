@@ -7,7 +7,8 @@ export const loopback = "127.0.0.1";
 
 /**
  * Different ports that nobody listens on. Taken from below the range that systems give to outgoing
- * connections (Linux starts at 32768): there they stay free during the seconds a server needs to start.
+ * connections (Linux starts at 32768): there they stay free during the seconds a server needs to
+ * start.
  */
 export function freePorts(count: number, random: () => number = Math.random): number[] {
   const ports = new Set<number>();
@@ -28,7 +29,10 @@ export function isFree(port: number): boolean {
   }
 }
 
-/** "java (process 4711)": who listens on a port, as far as the system tells us; else "another process". */
+/**
+ * "java (process 4711)": who listens on a port, as far as the system tells us; else "another
+ * process".
+ */
 export async function holderOf(port: number): Promise<string> {
   const inodes = new Set<string>();
   for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
@@ -58,7 +62,10 @@ export function listeningInodes(table: string, port: number): string[] {
     .flatMap((fields) => fields[9] ?? []);
 }
 
-/** Sends `request` to a local port; the first bytes of the answer, undefined when none comes in time. */
+/**
+ * Sends `request` to a local port; the first bytes of the answer, undefined when none comes in
+ * time.
+ */
 export async function ask(
   port: number,
   request: Uint8Array,

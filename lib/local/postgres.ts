@@ -49,8 +49,8 @@ export function postgresConf({ port, settings }: Pick<Place, "port" | "settings"
 }
 
 /**
- * In `home`, unless we are root and the account that PostgreSQL then runs under cannot get there (a home below
- * /root, say): in /var/lib then.
+ * In `home`, unless we are root and the account that PostgreSQL then runs under cannot get there (a
+ * home below /root, say): in /var/lib then.
  */
 async function dataDir(home: string): Promise<string> {
   if (!isRoot() || (await isReachable(home))) return join(home, "postgres");
@@ -59,7 +59,10 @@ async function dataDir(home: string): Promise<string> {
 
 const sharedDir = "/var/lib/users-pipeline";
 
-/** StartupMessage of protocol 3.0 for user and database "postgres"; anyone local may log in, so R comes. */
+/**
+ * StartupMessage of protocol 3.0 for user and database "postgres"; anyone local may log in, so R
+ * comes.
+ */
 const startup = new TextEncoder().encode(
   "\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0",
 );
@@ -139,7 +142,10 @@ async function usableBinaries(account: Account | undefined): Promise<string> {
   return copy;
 }
 
-/** npm packages hold no links; this one lists them for an install script that Bun does not run by itself. */
+/**
+ * npm packages hold no links; this one lists them for an install script that Bun does not run by
+ * itself.
+ */
 async function linkLibraries(packageDir: string): Promise<void> {
   const file = join(packageDir, "native/pg-symlinks.json");
   const links = (await readJson<{ source: string; target: string }[]>(file)) ?? [];

@@ -21,9 +21,10 @@ export interface PrepareOptions {
 }
 
 /**
- * Brings what a fresh machine lacks, and says what it does: Debian or Ubuntu packages (as root only), npm
- * packages, the Kafka client's addon, the jars of the local servers. Where nothing is missing it says nothing
- * and takes a fraction of a second. Fails with "setup" and what to do where it cannot help itself.
+ * Brings what a fresh machine lacks, and says what it does: Debian or Ubuntu packages (as root
+ * only), npm packages, the Kafka client's addon, the jars of the local servers. Where nothing is
+ * missing it says nothing and takes a fraction of a second. Fails with "setup" and what to do where
+ * it cannot help itself.
  */
 export async function prepare(options: PrepareOptions = {}): Promise<void> {
   const write = options.write ?? writeToStandardError;
@@ -36,7 +37,9 @@ export async function prepare(options: PrepareOptions = {}): Promise<void> {
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
-/** For scripts: true when all is there, false when it has said what is in the way. A bug is thrown. */
+/**
+ * For scripts: true when all is there, false when it has said what is in the way. A bug is thrown.
+ */
 export async function prepared(script: string, options: PrepareOptions = {}): Promise<boolean> {
   try {
     await prepare(options);

@@ -24,7 +24,10 @@ export interface Spawned extends ProcessId {
   running(): boolean;
 }
 
-/** Starts a process in a session of its own: it outlives us and the shell, and hears no Ctrl-C of theirs. */
+/**
+ * Starts a process in a session of its own: it outlives us and the shell, and hears no Ctrl-C of
+ * theirs.
+ */
 export async function spawnDetached(options: SpawnOptions): Promise<Spawned> {
   await mkdir(dirname(options.logFile), { recursive: true });
   const out = openSync(options.logFile, "a");
@@ -47,11 +50,14 @@ export async function spawnDetached(options: SpawnOptions): Promise<Spawned> {
   }
 }
 
-/** When a process started; undefined when there is none, or only what is left of one that has ended. */
+/**
+ * When a process started; undefined when there is none, or only what is left of one that has ended.
+ */
 export async function startedAt(pid: number): Promise<string | undefined> {
   if (process.platform === "linux") {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-    // The name in parentheses may hold spaces; state is the field after it, start time the 20th (proc(5)).
+    // The name in parentheses may hold spaces; state is the field after it, start time the 20th
+    // (proc(5)).
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   }
@@ -70,8 +76,8 @@ export interface EndOptions {
 }
 
 /**
- * Asks a process to end and waits for it; after `graceMs` it is killed. True when it ended by itself.
- * A pid that by now belongs to another process is left alone.
+ * Asks a process to end and waits for it; after `graceMs` it is killed. True when it ended by
+ * itself. A pid that by now belongs to another process is left alone.
  */
 export async function endProcess(id: ProcessId, { signal, graceMs }: EndOptions): Promise<boolean> {
   if (!(await isRunning(id))) return true;
@@ -85,8 +91,9 @@ export async function endProcess(id: ProcessId, { signal, graceMs }: EndOptions)
 }
 
 /**
- * Runs `work` while nobody else, in this process or another, runs theirs under the same lock file; waits at
- * most `waitMs` for them. The system opens the lock when its holder ends, however that ends.
+ * Runs `work` while nobody else, in this process or another, runs theirs under the same lock file;
+ * waits at most `waitMs` for them. The system opens the lock when its holder ends, however that
+ * ends.
  */
 export async function withLock<T>(
   file: string,

@@ -33,7 +33,9 @@ export interface ServersOptions {
 export interface UpOptions extends ServersOptions {
   /** 0 picks a free one. */
   readonly ports?: Partial<Record<ServerName, number>>;
-  /** Over ours, by the server's own names: see `serverProperties`, `cassandraYaml`, `postgresConf`. */
+  /**
+   * Over ours, by the server's own names: see `serverProperties`, `cassandraYaml`, `postgresConf`.
+   */
   readonly settings?: Partial<Record<ServerName, Readonly<Record<string, string>>>>;
   readonly javaHome?: string | undefined;
   /** The servers end with this process, however it ends. Linux only. */
@@ -66,8 +68,9 @@ export const defaultPorts: Readonly<Record<ServerName, number>> = {
 };
 
 /**
- * Starts what is not up yet, all at once, and resolves when all of them answer. Data of an earlier start is
- * found again. Fails with "setup" when something on this machine is in the way; what did start stays up.
+ * Starts what is not up yet, all at once, and resolves when all of them answer. Data of an earlier
+ * start is found again. Fails with "setup" when something on this machine is in the way; what did
+ * start stays up.
  */
 export async function up(options: UpOptions = {}): Promise<ServerStatus[]> {
   return await locked(options, async (places) => {
@@ -103,8 +106,9 @@ export async function up(options: UpOptions = {}): Promise<ServerStatus[]> {
 }
 
 /**
- * Ends exactly the processes that `up` started; a pid that by now belongs to another process is left alone.
- * Each is asked to end, and killed if it has not after half a minute. The data stays unless `wipe` is set.
+ * Ends exactly the processes that `up` started; a pid that by now belongs to another process is
+ * left alone. Each is asked to end, and killed if it has not after half a minute. The data stays
+ * unless `wipe` is set.
  */
 export async function down(options: DownOptions = {}): Promise<void> {
   await locked(options, async (places) => {
@@ -168,7 +172,10 @@ async function locked<T>(
   });
 }
 
-/** Waits for all, also when some fail, so that nothing goes on behind our back; then fails if one did. */
+/**
+ * Waits for all, also when some fail, so that nothing goes on behind our back; then fails if one
+ * did.
+ */
 async function allOf(work: readonly Promise<void>[], signal?: AbortSignal): Promise<void> {
   const results = await Promise.allSettled(work);
   signal?.throwIfAborted();
@@ -189,7 +196,9 @@ function checkSamePort(server: Server, port: number, asked = port): void {
   );
 }
 
-/** Refuses what would be killed by the system a minute later, or push everything else out of memory. */
+/**
+ * Refuses what would be killed by the system a minute later, or push everything else out of memory.
+ */
 async function checkMemory(starting: readonly Server[]): Promise<void> {
   const neededMb = starting.reduce((sum, server) => sum + server.memoryMb, 0);
   const meminfo = await readFile("/proc/meminfo", "utf8").catch(() => "");

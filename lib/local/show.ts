@@ -29,7 +29,9 @@ export interface FetchLinesOptions {
   readonly now?: () => number;
 }
 
-/** Shows the progress of a download: one line rewritten on a terminal, else a line every quarter. */
+/**
+ * Shows the progress of a download: one line rewritten on a terminal, else a line every quarter.
+ */
 export function fetchLines({
   isTerminal,
   write,

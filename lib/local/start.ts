@@ -15,7 +15,10 @@ import {
 } from "./process.ts";
 import type { Server } from "./server.ts";
 
-/** What is kept of a server beside its data: the process while it is up, its ports for the next time. */
+/**
+ * What is kept of a server beside its data: the process while it is up, its ports for the next
+ * time.
+ */
 export interface Running extends ProcessId {
   readonly port: number;
   readonly innerPort: number;
@@ -33,12 +36,15 @@ export interface StartOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Longest start: seconds on a quiet machine, more than a minute on one that is busy with others. */
+/**
+ * Longest start: seconds on a quiet machine, more than a minute on one that is busy with others.
+ */
 export const startMs = 180_000;
 
 /**
- * Starts a server that is down and resolves when it answers. Fails with "setup", its last log lines in the
- * message, when it ends before that or does not answer within `startMs`; nothing of it runs then.
+ * Starts a server that is down and resolves when it answers. Fails with "setup", its last log lines
+ * in the message, when it ends before that or does not answer within `startMs`; nothing of it runs
+ * then.
  */
 export async function start(server: Server, options: StartOptions): Promise<Running> {
   const { dataDir, port, settings, java, dieWithParent } = options;
@@ -152,7 +158,9 @@ async function checkPort(server: Server, port: number): Promise<void> {
   );
 }
 
-/** Enough of the logs' ends to see why a server ended; the rest is in the files, which are named. */
+/**
+ * Enough of the logs' ends to see why a server ended; the rest is in the files, which are named.
+ */
 async function lastLines(dataDir: string): Promise<string> {
   const parts: string[] = [];
   for (const file of logFilesIn(dataDir)) {

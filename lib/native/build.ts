@@ -19,11 +19,15 @@ import { join, resolve } from "node:path";
 import { messageChain, PipelineError } from "../errors.ts";
 import { addonPath, packageDir } from "./load.ts";
 
-/** What users of some brokers need beyond TLS, PLAIN, SCRAM and tokens of their own: see README.md. */
+/**
+ * What users of some brokers need beyond TLS, PLAIN, SCRAM and tokens of their own: see README.md.
+ */
 export type Feature = "oidc" | "gssapi";
 
 export interface BuildOptions {
-  /** Keeps finished builds, so that a new node_modules need not wait. `.local/native` by default. */
+  /**
+   * Keeps finished builds, so that a new node_modules need not wait. `.local/native` by default.
+   */
   readonly cacheDir?: string;
   /** The addon's place, for the package's loader. */
   readonly target?: string;
@@ -33,10 +37,10 @@ export interface BuildOptions {
 }
 
 /**
- * Puts the Kafka client's addon in its place: out of the cache, else compiled, which takes one to two
- * minutes on two cores. Does nothing when the right one is there. Two at once wait for each other; an
- * interrupted one leaves nothing that is taken for a result.
- * Throws PipelineError("setup") when a tool is missing or a step fails, with what to do.
+ * Puts the Kafka client's addon in its place: out of the cache, else compiled, which takes one to
+ * two minutes on two cores. Does nothing when the right one is there. Two at once wait for each
+ * other; an interrupted one leaves nothing that is taken for a result. Throws
+ * PipelineError("setup") when a tool is missing or a step fails, with what to do.
  */
 export async function buildNative(options: BuildOptions = {}): Promise<"built" | "cached"> {
   const { features = [], target = addonPath, report = () => {} } = options;
@@ -117,7 +121,10 @@ function filesIn(dir: string): string[] {
     .sort();
 }
 
-/** A copy has the size and the time of its original: enough to know one that somebody cut or replaced. */
+/**
+ * A copy has the size and the time of its original: enough to know one that somebody cut or
+ * replaced.
+ */
 function isCopy(copy: string, original: string): boolean {
   const [a, b] = [copy, original].map((path) => statSync(path, { throwIfNoEntry: false }));
   return a !== undefined && b !== undefined && a.size === b.size && a.mtimeMs === b.mtimeMs;
@@ -165,7 +172,10 @@ async function compile(
   }
 }
 
-/** In the cache, where an interrupted build is found and replaced; librdkafka's configure takes no path with a space. */
+/**
+ * In the cache, where an interrupted build is found and replaced; librdkafka's configure takes no
+ * path with a space.
+ */
 function workDir(cacheDir: string): string {
   const dir = join(cacheDir, "building");
   if (/\s/.test(dir)) return mkdtempSync(join(tmpdir(), "kafka-client-"));
@@ -272,7 +282,8 @@ async function run(command: string[], cwd: string, onLine = (_line: string) => {
 }
 
 if (import.meta.main) {
-  // As `postinstall` it never fails an installation: who needs the client is told again by loadKafkaClient().
+  // As `postinstall` it never fails an installation: who needs the client is told again by
+  // loadKafkaClient().
   const say = (line: string) => process.stderr.write(`kafka client: ${line}\n`);
   try {
     const features = parseFeatures(process.env.KAFKA_NATIVE_WITH ?? "");

@@ -27,13 +27,17 @@ export const packageDir = resolve(
 );
 export const addonPath = join(packageDir, "build/Release/confluent-kafka-javascript.node");
 
-/** Says what is wrong with an addon before the system is asked to map it: a cut one ends the process. */
+/**
+ * Says what is wrong with an addon before the system is asked to map it: a cut one ends the
+ * process.
+ */
 export function checkAddon(path: string): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) throw unusable("is not built");
   if (process.platform !== "linux") return;
   const header = firstBytes(path, 64);
-  // ELF: magic, machine at 18; the table of sections (at 40: where, at 58: size and number) comes last.
+  // ELF: magic, machine at 18; the table of sections (at 40: where, at 58: size and number) comes
+  // last.
   if (header.length < 64 || header.toString("latin1", 0, 4) !== "\x7fELF") {
     throw unusable("is not a library");
   }

@@ -21,9 +21,10 @@ export function connect(url: string) {
 export type Transaction = TransactionSql<{ bigint: number }>;
 
 /**
- * Runs `work` in a transaction. When the connection is lost in the middle this rejects, and `work` stands still for
- * ever at its next step: the driver (3.4.9) would write to a socket that is gone, which ends the
- * process. After waiting for anything else than this transaction, `work` must await `connected`.
+ * Runs `work` in a transaction. When the connection is lost in the middle this rejects, and `work`
+ * stands still for ever at its next step: the driver (3.4.9) would write to a socket that is gone,
+ * which ends the process. After waiting for anything else than this transaction, `work` must await
+ * `connected`.
  */
 export async function transaction<T>(
   sql: Sql,
@@ -87,13 +88,16 @@ export function shownUrl(url: string): string {
 }
 
 /**
- * SQLSTATE classes that pass or refuse everything alike: 08 connection, 28 password, 3D missing database, 40 conflict
- * with another transaction, 42 missing table or grant, 53 resources, 55 not in state, 57 shutdown, 58 system;
- * 25P03 took a transaction that idled too long. All others concern the one statement.
+ * SQLSTATE classes that pass or refuse everything alike: 08 connection, 28 password, 3D missing
+ * database, 40 conflict with another transaction, 42 missing table or grant, 53 resources, 55 not
+ * in state, 57 shutdown, 58 system; 25P03 took a transaction that idled too long. All others
+ * concern the one statement.
  */
 const passing = /^(08|28|3D|40|42|53|55|57|58|25P03)/;
 const sqlState = /^[0-9A-Z]{5}$/;
-/** SQLSTATE, the driver's own about the connection, the system's about the socket, and those of TLS. */
+/**
+ * SQLSTATE, the driver's own about the connection, the system's about the socket, and those of TLS.
+ */
 const fromDriver =
   /^([0-9A-Z]{5}|CONNECT\w*|SASL\w*|AUTH\w*|E[A-Z]+|CERT\w*|DEPTH\w*|SELF\w*|UNABLE\w*|ERR_(TLS|SSL)\w*)$/;
 

@@ -5,8 +5,9 @@ import { asked, askedEach, type Sql } from "./client.ts";
 const pageRows = 2000;
 
 /**
- * A ledger in temporary tables of one connection, gone when it is disposed. What is received is fixed by the
- * snapshot of a transaction that only reads; it ends before invented rows are looked for.
+ * A ledger in temporary tables of one connection, gone when it is disposed. What is received is
+ * fixed by the snapshot of a transaction that only reads; it ends before invented rows are looked
+ * for.
  */
 export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
   const own = await asked("open a ledger", () => sql.reserve());
@@ -108,7 +109,10 @@ const tables = `
     primary key (topic, partition, "offset"));
   create index on seen_letters (raw_id);`;
 
-/** Of each id the newest version that the group has consumed, and that was neither refused nor a dead letter. */
+/**
+ * Of each id the newest version that the group has consumed, and that was neither refused nor a
+ * dead letter.
+ */
 const findExpected = `
   truncate seen_expected;
   insert into seen_expected

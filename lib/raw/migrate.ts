@@ -1,7 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { type Sql, transaction } from "./client.ts";
 
-/** Applies the migrations that have not been applied, each in a transaction of its own. Safe to repeat and to race. */
+/**
+ * Applies the migrations that have not been applied, each in a transaction of its own. Safe to
+ * repeat and to race.
+ */
 export async function migrate(sql: Sql): Promise<readonly string[]> {
   const folder = new URL("migrations/", import.meta.url);
   const files = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();

@@ -8,15 +8,15 @@ export interface RawOutbox extends Outbox, AsyncDisposable {
 }
 
 /**
- * Longer than the producer's delivery time-out, so that a delivery is over before its transaction is; a
- * relay that is frozen gives its rows back after this.
+ * Longer than the producer's delivery time-out, so that a delivery is over before its transaction
+ * is; a relay that is frozen gives its rows back after this.
  */
 const idleInTransactionMs = 60_000;
 
 /**
- * The outbox in PostgreSQL. Rows are locked while they are handed over and deleted by the commit, so any number of
- * relays may take at once. Rows are found by being there, never by "id greater than the last one":
- * transactions commit in another order than their ids.
+ * The outbox in PostgreSQL. Rows are locked while they are handed over and deleted by the commit,
+ * so any number of relays may take at once. Rows are found by being there, never by "id greater
+ * than the last one": transactions commit in another order than their ids.
  */
 export function createOutbox(sql: Sql): RawOutbox {
   const bell = createBell(sql, "outbox");
@@ -59,7 +59,9 @@ async function remove(tx: Transaction, rows: readonly OutboxRow[]): Promise<void
   );
 }
 
-/** A row refused on its way to the topic counts as rejected, as if it had been refused when fetched. */
+/**
+ * A row refused on its way to the topic counts as rejected, as if it had been refused when fetched.
+ */
 async function reject(
   tx: Transaction,
   rows: readonly OutboxRow[],

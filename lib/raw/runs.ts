@@ -15,7 +15,10 @@ import { asked, type Sql, type Transaction, transaction } from "./client.ts";
 export interface Runs extends RunStore, AsyncDisposable {
   /** Queues a run. A logical time that has a run already gives that run, unchanged. */
   create(request: RunRequest): Promise<Run>;
-  /** Takes the oldest queued run, or the one named, or one whose worker has been silent for too long. */
+  /**
+   * Takes the oldest queued run, or the one named, or one whose worker has been silent for too
+   * long.
+   */
   claim(worker: string, id?: number): Promise<ClaimedRun | undefined>;
   /** Says that the worker is alive. False when the run is no longer its own. */
   heartbeat(run: ClaimedRun): Promise<boolean>;
@@ -157,7 +160,10 @@ function holding(sql: Sql | Transaction, run: ClaimedRun) {
   return sql`id = ${run.id} and attempt = ${run.attempt} and worker = ${run.worker} and state = 'running'`;
 }
 
-/** Published is what was accepted and no longer waits: counted, so that publishing need not touch the run. */
+/**
+ * Published is what was accepted and no longer waits: counted, so that publishing need not touch
+ * the run.
+ */
 function selectRun(sql: Sql) {
   return sql`
     select id, trigger, to_char(logical_time at time zone 'UTC', ${iso}) as "logicalTime", state, attempt,

@@ -8,7 +8,10 @@ export interface Schedule {
 
 /** The schedule all instances share. */
 export interface ScheduleStore {
-  /** Applies the settings where they differ from those applied last; else what was set at run time stands. */
+  /**
+   * Applies the settings where they differ from those applied last; else what was set at run time
+   * stands.
+   */
   apply(settings: { readonly cron: string; readonly timezone: string }): Promise<Schedule>;
   get(): Promise<Schedule>;
   /** The newest logical time that has a scheduled run. */

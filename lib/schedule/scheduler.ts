@@ -28,8 +28,8 @@ export interface SchedulerOptions {
 const lookMs = 1000;
 
 /**
- * Queues a run at each logical time until the signal aborts. Any number of instances may do this at once: the store makes
- * one run of each logical time.
+ * Queues a run at each logical time until the signal aborts. Any number of instances may do this at
+ * once: the store makes one run of each logical time.
  */
 export async function scheduleRuns(
   schedule: ScheduleSource,
@@ -37,7 +37,8 @@ export async function scheduleRuns(
   { request, now, log, signal }: SchedulerOptions,
 ): Promise<void> {
   const waiting = { what: "the schedule in PostgreSQL", log, signal };
-  // A tick that fell into a restart is made up for, once: what was missed is from the newest one on.
+  // A tick that fell into a restart is made up for, once: what was missed is from the newest one
+  // on.
   let after = (await retry(() => schedule.newest(), waiting)) ?? now();
   while (!signal.aborted) {
     const { paused, ...ticks } = await retry(() => schedule.get(), waiting);

@@ -11,8 +11,8 @@ export function nextTick({ cron, timezone }: Ticks, after: Date): Date | undefin
 }
 
 /**
- * The newest logical time after `after` that is due at `now`; undefined when none is. Older ones that were
- * missed meanwhile are not made up for.
+ * The newest logical time after `after` that is due at `now`; undefined when none is. Older ones
+ * that were missed meanwhile are not made up for.
  */
 export function dueTick({ cron, timezone }: Ticks, after: Date, now: Date): Date | undefined {
   // Before the next second: a tick at this very moment is due.

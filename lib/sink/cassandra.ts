@@ -21,11 +21,16 @@ export interface SinkOptions {
   readonly signal: AbortSignal;
 }
 
-/** Small batches cost both sides less than single writes, and stay below 10 partitions, where Cassandra warns. */
+/**
+ * Small batches cost both sides less than single writes, and stay below 10 partitions, where
+ * Cassandra warns.
+ */
 const batchRows = 8;
 const maxInFlight = 64;
 
-/** Connects and creates keyspace and table where missing; waits for the store as long as it is down. */
+/**
+ * Connects and creates keyspace and table where missing; waits for the store as long as it is down.
+ */
 export async function openSink(
   config: Config["sink"],
   { log, signal, readOnly = false }: SinkOptions,
@@ -61,8 +66,8 @@ async function openClient(config: Config["sink"], readOnly: boolean): Promise<Cl
 }
 
 /**
- * Writes with our version as the write time, so that the newest version of an id stands whatever the
- * order, and a repeated write changes nothing.
+ * Writes with our version as the write time, so that the newest version of an id stands whatever
+ * the order, and a repeated write changes nothing.
  */
 async function upsert(
   client: Client,

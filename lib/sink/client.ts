@@ -8,8 +8,8 @@ import { type ErrorCode, PipelineError } from "../errors.ts";
 const requestMs = 12_000;
 
 /**
- * Connects to the store. The data centre is the one of the node that answers first, never a setting. The driver retries
- * nothing by itself: that is done once, where the flow can see it.
+ * Connects to the store. The data centre is the one of the node that answers first, never a
+ * setting. The driver retries nothing by itself: that is done once, where the flow can see it.
  */
 export async function connect(config: Config["sink"]): Promise<Client> {
   const options = await clientOptions(config);
@@ -73,7 +73,10 @@ export async function asked<T>(what: string, call: () => Promise<T>): Promise<T>
   }
 }
 
-/** Of the protocol's codes only these concern the statement itself; all others pass or refuse everything. */
+/**
+ * Of the protocol's codes only these concern the statement itself; all others pass or refuse
+ * everything.
+ */
 const refusals: readonly number[] = [
   types.responseErrorCodes.invalid,
   types.responseErrorCodes.syntaxError,

@@ -7,7 +7,10 @@ import { columns, tableExists } from "./schema.ts";
 
 /** Reads the whole table, of any size, a slice of the token ring at a time. */
 export interface Scan {
-  /** Every row of the table, if there is one, with its write time, in no particular order, in pages of bounded size. */
+  /**
+   * Every row of the table, if there is one, with its write time, in no particular order, in pages
+   * of bounded size.
+   */
   scan(): AsyncGenerator<readonly VersionedUser[]>;
   /** A few rows, to look at. */
   sample(count: number): Promise<readonly User[]>;
@@ -63,7 +66,10 @@ function* ring(): Generator<readonly [string, string]> {
   }
 }
 
-/** A row as a user. What was written by others may lack columns: they are null, and so differ from any text. */
+/**
+ * A row as a user. What was written by others may lack columns: they are null, and so differ from
+ * any text.
+ */
 function userOf(row: types.Row): User {
   const entries = columns.map((name) => [name, row.get(name)?.toString() ?? null]);
   return Object.fromEntries(entries) as User;

@@ -24,7 +24,10 @@ export async function tableExists(
   return found.rowLength > 0;
 }
 
-/** The statements of `schema.cql` with the configured names, which config has made sure are plain ones. */
+/**
+ * The statements of `schema.cql` with the configured names, which config has made sure are plain
+ * ones.
+ */
 export function statements(
   text: string,
   { keyspace, table, replication }: Pick<Config["sink"], "keyspace" | "table" | "replication">,

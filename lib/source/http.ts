@@ -12,9 +12,9 @@ export interface HttpCall extends HttpLimits {
 }
 
 /**
- * GETs JSON as text: a 2xx answer with a body that is UTF-8 and not too large. Every other outcome is a
- * `PipelineError` whose message names the address without user, password and query; an abort of the
- * signal rejects at once with its reason.
+ * GETs JSON as text: a 2xx answer with a body that is UTF-8 and not too large. Every other outcome
+ * is a `PipelineError` whose message names the address without user, password and query; an abort
+ * of the signal rejects at once with its reason.
  */
 export async function getJsonText(url: URL, call: HttpCall): Promise<string> {
   call.signal.throwIfAborted();
@@ -67,7 +67,10 @@ export function shown(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
-/** The first 120 characters, on one line, without control characters: fit for a terminal and a table. */
+/**
+ * The first 120 characters, on one line, without control characters: fit for a terminal and a
+ * table.
+ */
 export function excerpt(text: string): string {
   const line = text
     .slice(0, 500)

@@ -19,10 +19,10 @@ const maxResults = 5000;
 const maxPage = 10_000;
 
 /**
- * Version 1.4 of randomuser.me, or whatever answers like it at the configured URL. One `fetch` is one
- * HTTP call, never repeated here: the caller knows by the error's code whether to try again. The same
- * request gives the same users. What would be answered with other users than those asked for is
- * refused before it is asked, or told as `bad_response` after.
+ * Version 1.4 of randomuser.me, or whatever answers like it at the configured URL. One `fetch` is
+ * one HTTP call, never repeated here: the caller knows by the error's code whether to try again.
+ * The same request gives the same users. What would be answered with other users than those asked
+ * for is refused before it is asked, or told as `bad_response` after.
  */
 export function openSource(
   config: Config["source"],
@@ -54,9 +54,9 @@ export function openSource(
 }
 
 /**
- * The API puts seed and page number together without a sign between them (`run1` + `12` is `run11` + `2`),
- * and reads a seed of exactly 18 characters as one that carries a nationality: so a seed never ends
- * in a digit here, and is never 18 long.
+ * The API puts seed and page number together without a sign between them (`run1` + `12` is `run11`
+ * + `2`), and reads a seed of exactly 18 characters as one that carries a nationality: so a seed
+ * never ends in a digit here, and is never 18 long.
  */
 export function safeSeed(seed: string): string {
   const ended = /\d$/.test(seed) ? `${seed}-` : seed;

@@ -9,7 +9,9 @@ export interface Booking {
 }
 
 export interface RateLimit {
-  /** Resolves when `users` more may be asked for; rejects with the signal's reason when it aborts. */
+  /**
+   * Resolves when `users` more may be asked for; rejects with the signal's reason when it aborts.
+   */
   take(users: number, signal: AbortSignal): Promise<Booking>;
 }
 
@@ -23,9 +25,9 @@ export interface RateLimitOptions {
 export const windowMs = 5 * 60_000;
 
 /**
- * Lets at most `limit` users be asked for within any five minutes, in the order of asking; 0 means no
- * limit. What counts is what was asked for, not what came: the API counts before it answers, so a
- * call that failed on the way back has been counted too. Known to this process alone.
+ * Lets at most `limit` users be asked for within any five minutes, in the order of asking; 0 means
+ * no limit. What counts is what was asked for, not what came: the API counts before it answers, so
+ * a call that failed on the way back has been counted too. Known to this process alone.
  */
 export function createRateLimit(
   limit: number,
@@ -60,8 +62,8 @@ const slotMs = 1000;
 
 /**
  * Books users at the earliest time, not before earlier bookings, at which no window that ends there
- * holds more than `limit`. Pure over the times it is given. Memory: one slot per second of the window
- * and one per booking in the future.
+ * holds more than `limit`. Pure over the times it is given. Memory: one slot per second of the
+ * window and one per booking in the future.
  */
 export function createWindow({ limit, windowMs }: { limit: number; windowMs: number }) {
   let slots: Slot[] = [];
@@ -78,7 +80,8 @@ export function createWindow({ limit, windowMs }: { limit: number; windowMs: num
       const last = slots.at(-1);
       const slot = last && at - last.from < slotMs ? last : { from: at, at, users: 0 };
       if (slot !== last) slots.push(slot);
-      // The slot counts from its newest booking: its older ones are held a little longer, never shorter.
+      // The slot counts from its newest booking: its older ones are held a little longer, never
+      // shorter.
       slot.at = at;
       slot.users += users;
       let held = users;

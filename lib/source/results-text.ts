@@ -1,7 +1,7 @@
 /**
- * The text of the list of results in a body that is known to be a JSON object with such a list: exactly as
- * received, which parsing and writing it again would not give back (number formats, repeated keys,
- * escapes). Of several, the last, which is the one a JSON parser takes.
+ * The text of the list of results in a body that is known to be a JSON object with such a list:
+ * exactly as received, which parsing and writing it again would not give back (number formats,
+ * repeated keys, escapes). Of several, the last, which is the one a JSON parser takes.
  */
 export function resultsText(body: string): string {
   let depth = 0;

@@ -29,7 +29,9 @@ export interface Consumer extends RecordSource, AsyncDisposable {}
 export interface ConsumerOptions extends TopicOptions {
   /** Records handed over at once, at most. */
   readonly batchRecords?: number;
-  /** Ends `batches` when the group has committed what was the end of every partition at the start. */
+  /**
+   * Ends `batches` when the group has committed what was the end of every partition at the start.
+   */
   readonly drain?: boolean;
 }
 
@@ -46,8 +48,9 @@ const settlePollMs = 20;
 const lookMs = 1000;
 
 /**
- * A member of the group, reading from where the group has committed. Waits for Kafka as long as it is down. A fatal error of
- * the client makes a new client, which starts again from the committed offsets.
+ * A member of the group, reading from where the group has committed. Waits for Kafka as long as it
+ * is down. A fatal error of the client makes a new client, which starts again from the committed
+ * offsets.
  */
 export async function openConsumer(
   config: Config["topic"],
@@ -68,8 +71,9 @@ export async function openConsumer(
     ? await endOffsets(consumer, config.name, { ...options, missing: "wait" })
     : undefined;
 
-  // What the client calls a commit only sends it: the answer comes while polling. One at a time is on its way, and what
-  // is refused, during a rebalance for instance, stays uncommitted and is sent again.
+  // What the client calls a commit only sends it: the answer comes while polling. One at a time is
+  // on its way, and what is refused, during a rebalance for instance, stays uncommitted and is sent
+  // again.
   let sentAt: number | undefined;
   const listen = () =>
     consumer.on("offset.commit", (error, partitions) => {
@@ -204,7 +208,8 @@ function consumerProperties(config: Config["topic"]) {
     "enable.auto.offset.store": false,
     "auto.offset.reset": "earliest",
     "enable.partition.eof": true,
-    // The new group protocol of Kafka 4 leaves these to the broker, and refuses a client that sets them.
+    // The new group protocol of Kafka 4 leaves these to the broker, and refuses a client that sets
+    // them.
     ...(config.properties["group.protocol"] === "consumer" ? {} : classic),
     // Bounds what is fetched ahead.
     "queued.max.messages.kbytes": 16_384,
@@ -241,9 +246,10 @@ function poll(consumer: KafkaConsumer, count: number): Promise<readonly Received
 }
 
 /**
- * Waits for the work on a batch. A member that stops polling is expelled from its group, so when it takes
- * long all partitions are paused and polling goes on, to hear of rebalances. What it gives nevertheless, of a
- * partition gained at that moment, is returned: it belongs before what is read next.
+ * Waits for the work on a batch. A member that stops polling is expelled from its group, so when it
+ * takes long all partitions are paused and polling goes on, to hear of rebalances. What it gives
+ * nevertheless, of a partition gained at that moment, is returned: it belongs before what is read
+ * next.
  */
 async function stayingInGroup(
   consumer: KafkaConsumer,

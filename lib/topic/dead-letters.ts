@@ -7,8 +7,9 @@ import { maxDeadLetterBytes, type TopicOptions } from "./kafka.ts";
 import { type OutgoingRecord, openSender } from "./producer.ts";
 
 /**
- * The dead-letter topic. A letter is the record as it was, with headers named as Kafka Connect names
- * them; its origin (topic, partition, offset) is its identity, so one written twice counts once.
+ * The dead-letter topic. A letter is the record as it was, with headers named as Kafka Connect
+ * names them; its origin (topic, partition, offset) is its identity, so one written twice counts
+ * once.
  */
 export async function openDeadLetters(
   config: Config["topic"],
@@ -43,7 +44,10 @@ export const letterHeaders = {
   bytes: "errors.value.bytes",
 } as const;
 
-/** The record that a dead letter is about; a letter of another writer, without our headers, is its own. */
+/**
+ * The record that a dead letter is about; a letter of another writer, without our headers, is its
+ * own.
+ */
 export function letterOrigin(record: ReceivedRecord): Letter {
   const raw = wholeHeader(record, "raw") ?? null;
   const topic = record.headers[letterHeaders.topic]?.toString();
@@ -55,8 +59,8 @@ export function letterOrigin(record: ReceivedRecord): Letter {
 }
 
 /**
- * A record can be larger here than it was on its way, where it is compressed. Then the letter says why and where the
- * original is, without its value.
+ * A record can be larger here than it was on its way, where it is compressed. Then the letter says
+ * why and where the original is, without its value.
  */
 function bareLetterRecord(letter: DeadLetter): OutgoingRecord {
   const bytes = letter.record.value?.length ?? 0;

@@ -5,7 +5,10 @@ import type { Log } from "../log.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
 
-/** What both sides of the topic share: the client, its settings, its errors in our words, and the topics. */
+/**
+ * What both sides of the topic share: the client, its settings, its errors in our words, and the
+ * topics.
+ */
 
 export type Kafka = typeof import("@confluentinc/kafka-javascript");
 export type Properties = Record<string, string | number | boolean>;
@@ -28,7 +31,9 @@ declare module "@confluentinc/kafka-javascript" {
 const promised =
   /^(bootstrap\.servers|metadata\.broker\.list|group\.id|.*_cb|enable\.auto\..*|auto\.offset\.reset|acks|request\.required\.acks|enable\.idempotence|message\.timeout\.ms|delivery\.timeout\.ms|enable\.partition\.eof|transactional\.id)$/;
 
-/** Settings of every client; what the user sets in KAFKA_PROPERTIES wins, but for what is promised. */
+/**
+ * Settings of every client; what the user sets in KAFKA_PROPERTIES wins, but for what is promised.
+ */
 export function clientProperties(config: Config["topic"], own: Properties): Properties {
   const taken = Object.keys(config.properties).filter((name) => promised.test(name));
   if (taken.length > 0) {
@@ -52,7 +57,10 @@ export const maxDeadLetterBytes = 2 * maxRecordBytes;
 
 const requestMs = 10_000;
 
-/** Creates the topic and the dead-letter topic if they are missing; waits for Kafka as long as it is down. */
+/**
+ * Creates the topic and the dead-letter topic if they are missing; waits for Kafka as long as it is
+ * down.
+ */
 export async function ensureTopics(
   config: Config["topic"],
   { log, signal }: TopicOptions,
@@ -112,8 +120,8 @@ async function createTopic(
 }
 
 /**
- * The client tries for ever to reach its brokers, and tells of it in events only. Rejects when none of them can be
- * reached or lets us in, with the reason that the client told first.
+ * The client tries for ever to reach its brokers, and tells of it in events only. Rejects when none
+ * of them can be reached or lets us in, with the reason that the client told first.
  */
 function whenUnreachable() {
   const { promise: rejection, reject } = Promise.withResolvers<never>();
@@ -140,8 +148,8 @@ export function configured<T>(make: () => T): T {
 }
 
 /**
- * A call of the client with its callback as a promise, its error in our words. With a signal, rejects with
- * its reason as soon as it aborts, and the call is left to itself.
+ * A call of the client with its callback as a promise, its error in our words. With a signal,
+ * rejects with its reason as soon as it aborts, and the call is left to itself.
  */
 export function called<T>(
   what: string,

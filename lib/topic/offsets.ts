@@ -10,9 +10,9 @@ export interface Offset extends Partition {
 }
 
 /**
- * How far the member has come in each partition it owns, and how far of that is committed. Only what is
- * owned is ever committed: a partition that was taken away has another owner, whose progress an old
- * commit would undo.
+ * How far the member has come in each partition it owns, and how far of that is committed. Only
+ * what is owned is ever committed: a partition that was taken away has another owner, whose
+ * progress an old commit would undo.
  */
 export interface Offsets {
   /** True while nothing is fetched, so that partitions gained meanwhile are paused as well. */
@@ -24,13 +24,18 @@ export interface Offsets {
   marks(records: readonly ReceivedRecord[]): readonly Mark[];
   /** The records behind the marks are dealt with. */
   done(marks: readonly Mark[]): void;
-  /** The end of a partition was seen: nothing is left before `offset`, but perhaps markers of transactions. */
+  /**
+   * The end of a partition was seen: nothing is left before `offset`, but perhaps markers of
+   * transactions.
+   */
   end(partition: number, offset: number): void;
   /** All that was seen so far is dealt with, so the ends count. */
   reachedEnds(): void;
   uncommitted(): Offset[];
   committed(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
-  /** What the broker says is committed: a commit may be refused for some of its partitions, unsaid. */
+  /**
+   * What the broker says is committed: a commit may be refused for some of its partitions, unsaid.
+   */
   known(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
 }
 

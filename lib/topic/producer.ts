@@ -50,7 +50,10 @@ export async function openProducer(
   };
 }
 
-/** How long a record may take to be acknowledged: shorter than a shutdown, and than the outbox holds its transaction. */
+/**
+ * How long a record may take to be acknowledged: shorter than a shutdown, and than the outbox holds
+ * its transaction.
+ */
 const deliveryMs = 30_000;
 const connectMs = 10_000;
 const closeMs = 10_000;
@@ -58,8 +61,9 @@ const closeMs = 10_000;
 const pollMs = 5;
 
 /**
- * A sender with acks=all and idempotence. The broker keeps each record once per session of the producer; what is sent again after a failure may
- * be there twice. A fatal error of the client, after which it refuses everything, makes a new client.
+ * A sender with acks=all and idempotence. The broker keeps each record once per session of the
+ * producer; what is sent again after a failure may be there twice. A fatal error of the client,
+ * after which it refuses everything, makes a new client.
  */
 export async function openSender(
   config: Config["topic"],
@@ -107,7 +111,8 @@ export async function openSender(
   return {
     send: async (records) => {
       const { refused, doubted } = await sendTogether(records);
-      // The broker refuses a whole request for one of its records, or for its size: each is tried alone.
+      // The broker refuses a whole request for one of its records, or for its size: each is tried
+      // alone.
       for (const { index } of doubted) {
         const record = records[index];
         if (record === undefined) continue;
@@ -140,7 +145,10 @@ export async function openSender(
   }
 }
 
-/** Records sent together. The client names a record by its number, which costs less than an object each. */
+/**
+ * Records sent together. The client names a record by its number, which costs less than an object
+ * each.
+ */
 interface Batch {
   readonly first: number;
   readonly count: number;
@@ -193,7 +201,10 @@ function settle(waiting: readonly Batch[], number: number, error: unknown): void
   }
 }
 
-/** Hands all records to the client. What it will not take at once counts as settled: waited for, refused or failed. */
+/**
+ * Hands all records to the client. What it will not take at once counts as settled: waited for,
+ * refused or failed.
+ */
 async function enqueue(
   producer: KafkaProducer,
   topic: string,

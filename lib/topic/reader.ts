@@ -16,8 +16,8 @@ export interface Reader extends AsyncDisposable {
   /** The last few records, to look at: key, value and headers as text. */
   sample(topic: string, count: number): Promise<readonly Record<string, unknown>[]>;
   /**
-   * All records of a topic from `from` (where absent: from the first one kept) to what is the end when it is
-   * called, in batches.
+   * All records of a topic from `from` (where absent: from the first one kept) to what is the end
+   * when it is called, in batches.
    */
   read(
     topic: string,

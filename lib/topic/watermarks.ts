@@ -33,8 +33,8 @@ export function endOffsets(
 }
 
 /**
- * True when the group has committed all that `ends` says there was, on every partition, whoever owns it; else what it
- * has committed, as far as the broker can tell.
+ * True when the group has committed all that `ends` says there was, on every partition, whoever
+ * owns it; else what it has committed, as far as the broker can tell.
  */
 export async function reached(
   consumer: KafkaConsumer,

@@ -1,4 +1,7 @@
-/** A name as the API writes it in an e-mail address: Latin letters without accents, lower case, no spaces. */
+/**
+ * A name as the API writes it in an e-mail address: Latin letters without accents, lower case, no
+ * spaces.
+ */
 export function ascii(name: string): string {
   let plain = "";
   for (const char of name.normalize("NFD").toLowerCase()) {
@@ -8,7 +11,9 @@ export function ascii(name: string): string {
   return plain;
 }
 
-/** Persian vowels and alef are dropped, as the API drops them. NFD has taken й and ї apart already. */
+/**
+ * Persian vowels and alef are dropped, as the API drops them. NFD has taken й and ї apart already.
+ */
 const table = new Map(
   Object.entries({
     ...{ ø: "o", æ: "ae", œ: "oe", ß: "ss", đ: "d", ð: "d", ł: "l", ı: "i", þ: "th", "’": "'" },

@@ -29,8 +29,9 @@ export const faultKinds = {
 } as const;
 
 /**
- * Reads `KIND[=AMOUNT][:TIMES]`, several separated by commas: `500:3,slow=5000` answers the first three
- * requests with 500 and all others after five seconds. Throws a usage error that lists the kinds.
+ * Reads `KIND[=AMOUNT][:TIMES]`, several separated by commas: `500:3,slow=5000` answers the first
+ * three requests with 500 and all others after five seconds. Throws a usage error that lists the
+ * kinds.
  */
 export function parseFaults(text: string): Fault[] {
   return text.split(",").map((part) => {

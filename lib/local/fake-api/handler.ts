@@ -15,8 +15,8 @@ export type FakeApi = (request: Request) => Promise<Response>;
 
 /**
  * Answers as version 1.4 of randomuser.me does, its silent corrections included, at `/api/` and
- * `/api/1.4/`, in JSON only. Misbehaves for the faults of the options, and for a single request by the
- * query parameter `fault` or the header `x-fault`, which win.
+ * `/api/1.4/`, in JSON only. Misbehaves for the faults of the options, and for a single request by
+ * the query parameter `fault` or the header `x-fault`, which win.
  */
 export function createFakeApi({
   limit = 0,

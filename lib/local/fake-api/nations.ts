@@ -16,7 +16,9 @@ interface Shape extends Draw {
   readonly cell: readonly string[];
   /** Numbers by default, as most nations have them. */
   readonly postcode?: (random: Random) => string | number;
-  /** Its value is a pattern in which DDMMYY stands for the day of birth; null where there is none. */
+  /**
+   * Its value is a pattern in which DDMMYY stands for the day of birth; null where there is none.
+   */
   readonly id: { readonly name: string; readonly value: string | null };
 }
 

@@ -26,8 +26,8 @@ export interface Draw {
 }
 
 /**
- * faker takes 5 µs and more a call, and a page of 5,000 users would need 30,000: so names are drawn once,
- * always the same ones, and users are put together from them.
+ * faker takes 5 µs and more a call, and a page of 5,000 users would need 30,000: so names are drawn
+ * once, always the same ones, and users are put together from them.
  */
 export function drawPools({ locales, states, streetEnd = [""] }: Draw): Pools {
   const fakers = locales.map((own) => {
@@ -57,5 +57,8 @@ export function drawPools({ locales, states, streetEnd = [""] }: Draw): Pools {
   };
 }
 
-/** How many different ones of each are drawn at most: enough that users differ, few enough to be quick. */
+/**
+ * How many different ones of each are drawn at most: enough that users differ, few enough to be
+ * quick.
+ */
 const poolSize = 120;

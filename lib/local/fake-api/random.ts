@@ -14,8 +14,8 @@ export interface Random {
 }
 
 /**
- * sfc32 on the 128 bits of the seed's MD5: long streams of different seeds do not meet, which a state of
- * 32 bits could not promise for the ids of millions of users.
+ * sfc32 on the 128 bits of the seed's MD5: long streams of different seeds do not meet, which a
+ * state of 32 bits could not promise for the ids of millions of users.
  */
 export function createRandom(seed: string): Random {
   const next = sfc32(new Uint32Array(new Bun.CryptoHasher("md5").update(seed).digest().buffer));

@@ -15,8 +15,8 @@ export interface FakeApiServer extends AsyncDisposable {
 }
 
 /**
- * Serves the stand-in of randomuser.me over HTTP. Closing it closes all connections at once, also those
- * that hang. Throws `setup` when the port is taken or not allowed.
+ * Serves the stand-in of randomuser.me over HTTP. Closing it closes all connections at once, also
+ * those that hang. Throws `setup` when the port is taken or not allowed.
  */
 export function startFakeApi({
   port = 0,

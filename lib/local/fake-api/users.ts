@@ -33,8 +33,8 @@ export function createUsers({ seed, page, results, nat, gender, now }: UsersRequ
 }
 
 /**
- * Seed and page together without a sign between them, page 1 not at all, and of 18 characters only the
- * first 16: as the API does it.
+ * Seed and page together without a sign between them, page 1 not at all, and of 18 characters only
+ * the first 16: as the API does it.
  */
 function streamOf(seed: string, page: number): string {
   const used = seed.length === 18 ? seed.slice(0, 16) : seed;
@@ -79,7 +79,9 @@ function createUser(random: Random, nation: Nation, gender: "male" | "female", n
 }
 
 const titles = { male: ["Mr"], female: ["Miss", "Ms", "Mrs"] };
-/** The bounds of the API's own dates: born 1944 to 2001, registered 2002 to the day 1.4 came out. */
+/**
+ * The bounds of the API's own dates: born 1944 to 2001, registered 2002 to the day 1.4 came out.
+ */
 const oldest = -800_000_000_000;
 const firstDay = 1_016_688_461_000;
 const lastDay = 1_653_344_189_000;
