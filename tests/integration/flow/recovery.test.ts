@@ -1,0 +1,115 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { PipelineError } from "../../../lib/errors.ts";
+import { performRun } from "../../../lib/flow/perform-runs.ts";
+import { rawToTopic, relayOnce } from "../../../lib/flow/raw-to-topic.ts";
+import { sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
+import { startFakeApi } from "../../../lib/local/fake-api/server.ts";
+import { silentLog as log } from "../../../lib/log.ts";
+import { openRawStore } from "../../../lib/raw/postgres.ts";
+import { openSource } from "../../../lib/source/randomuser.ts";
+import { sourceContract } from "../../contracts/source.ts";
+import { failureOf } from "../../failure.ts";
+import { createFakePublisher } from "../../fakes/publisher.ts";
+import { openDatabase } from "../../stations.ts";
+import { until } from "../../until.ts";
+import { never } from "../../users.ts";
+
+setDefaultTimeout(180_000);
+
+/** A store and an API that does what these faults say. */
+async function open(...faults: NonNullable<Parameters<typeof startFakeApi>[0]>["faults"] & object) {
+  await using opening = new AsyncDisposableStack();
+  const database = opening.use(await openDatabase());
+  const store = opening.use(await openRawStore(database.config, { log, signal: never }));
+  const api = opening.use(startFakeApi({ faults }));
+  const owned = opening.move();
+  return {
+    ...store,
+    sql: database.sql,
+    source: openSource({ url: api.url, usersPerFiveMinutes: 0 }, { log }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function claimed({ runs }: Awaited<ReturnType<typeof open>>, results: number) {
+  const { id } = await runs.create({ trigger: "manual", results, nat: [] });
+  const run = await runs.claim("first", id);
+  if (!run) throw new Error("no run");
+  return run;
+}
+
+sourceContract("the source over HTTP", () => open());
+
+describe("a run", () => {
+  test("that another worker takes over goes on after the last page, with the same users", async () => {
+    await using it = await open();
+    const run = await claimed(it, 10_001);
+    // The first worker ends after one page.
+    const source = {
+      fetch: (...ask: Parameters<typeof it.source.fetch>) =>
+        ask[0].page === 1
+          ? it.source.fetch(...ask)
+          : Promise.reject(new PipelineError("refused", "gone")),
+    };
+    await failureOf(sourceToRaw(run, source, it.runs, { log, signal: never }));
+    await it.sql`update runs set heartbeat_at = now() - interval '1 minute'`;
+    const again = await it.runs.claim("second");
+    expect(again).toMatchObject({ id: run.id, attempt: 2, pages: 1 });
+    if (again) await performRun(again, it.runs, it.source, { log, signal: never });
+    expect(await it.runs.get(run.id)).toMatchObject({
+      ...{ state: "success", attempt: 2, pages: 3, fetched: 10_001, accepted: 10_001 },
+    });
+
+    // What the first worker would have received, had it not ended.
+    const whole = await claimed(it, 10_001);
+    await sourceToRaw({ ...whole, seed: run.seed }, it.source, it.runs, { log, signal: never });
+    const [same] = await it.sql`
+      select count(*) from raw_users a join raw_users b using (page, position, user_id)
+      where a.run_id = ${run.id} and b.run_id = ${whole.id}`;
+    expect(same).toEqual({ count: 10_001 });
+  });
+
+  test("outlives an API that is ill for a while", async () => {
+    await using it = await open(
+      { kind: "500", amount: 0, times: 1 },
+      { kind: "truncated", amount: 0, times: 1 },
+    );
+    const run = await claimed(it, 10);
+    await performRun(run, it.runs, it.source, { log, signal: never });
+    expect(await it.runs.get(run.id)).toMatchObject({ state: "success", fetched: 10 });
+  });
+});
+
+describe("the relay", () => {
+  test("publishes again what a crash between topic and outbox left, the very same records", async () => {
+    await using it = await open();
+    await sourceToRaw(await claimed(it, 100), it.source, it.runs, { log, signal: never });
+    const topic = createFakePublisher();
+    const crashing = {
+      publish: async (...events: Parameters<typeof topic.publish>) => {
+        await topic.publish(...events);
+        throw new PipelineError("unavailable", "the connection is gone");
+      },
+    };
+    await failureOf(relayOnce(it.outbox, crashing, 1000));
+    expect(await relayOnce(it.outbox, topic, 1000)).toBe(100);
+    expect(topic.published).toHaveLength(200);
+    expect(topic.published.slice(100)).toEqual([...topic.published.slice(0, 100)]);
+  });
+
+  test("shares the outbox with others: each row is published once", async () => {
+    await using it = await open();
+    await sourceToRaw(await claimed(it, 2000), it.source, it.runs, { log, signal: never });
+    const topics = [1, 2, 3].map(() => createFakePublisher());
+    const stop = new AbortController();
+    const relays = topics.map((topic) =>
+      failureOf(rawToTopic(it.outbox, topic, { batchRows: 50, log, signal: stop.signal })),
+    );
+    await until(async () => (await it.outbox.waiting()) === 0);
+    stop.abort(new DOMException("stopped", "AbortError"));
+    await Promise.all(relays);
+    const keys = topics.flatMap((topic) => topic.published.map(({ key }) => key));
+    expect(keys).toHaveLength(2000);
+    expect(new Set(keys).size).toBe(2000);
+  });
+});
