@@ -174,6 +174,46 @@ describe("offsets", () => {
   });
 });
 
+describe("members of a group", () => {
+  test("share the partitions, and each record is handled by one of them", async () => {
+    await using topics = await makeTopics({ partitions: 4 });
+    const stop = new AbortController();
+    const all: string[] = [];
+    const owners = new Map<number, Set<number>>();
+    const members = await Promise.all([0, 1].map(() => member(topics)));
+    const running = members.map((consumer, who) =>
+      consumer.batches(async (records) => {
+        all.push(...texts(records));
+        for (const { partition } of records)
+          owners.set(who, (owners.get(who) ?? new Set()).add(partition));
+      }, stop.signal),
+    );
+    let sent = 0;
+    // Until both have something to do.
+    await until(async () => {
+      await topics.send(Array.from({ length: 8 }, () => ({ key: `k${sent}`, ...value(sent++) })));
+      return owners.size === 2;
+    });
+    await until(() => new Set(all).size === sent);
+    stop.abort();
+    await Promise.all(running);
+    await Promise.all(members.map((consumer) => consumer[Symbol.asyncDispose]()));
+    expect(await drained(topics)).toEqual([]);
+  });
+
+  test("drain together: each ends when all is committed, whoever did it", async () => {
+    await using topics = await makeTopics({ partitions: 4 });
+    await topics.send(Array.from({ length: 200 }, (_, at) => ({ key: String(at), ...value(at) })));
+    const all: string[] = [];
+    const drain = async () => {
+      await using consumer = await member(topics, { drain: true });
+      await consumer.batches(async (records) => void all.push(...texts(records)), never);
+    };
+    await Promise.all([drain(), drain()]);
+    expect(new Set(all).size).toBe(200);
+  });
+});
+
 describe("draining", () => {
   test("ends although some partitions are empty", async () => {
     await using topics = await makeTopics({ partitions: 6 });
