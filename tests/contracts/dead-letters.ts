@@ -64,7 +64,7 @@ export function deadLettersContract(name: string, open: () => Promise<OpenDeadLe
 
     test("the largest record the topic takes fits, with its reason", async () => {
       await using it = await open();
-      const value = Buffer.alloc(1_048_000, "x");
+      const value = Buffer.alloc(1_048_500, "x");
       await it.deadLetters.put([letter(1, { value })]);
       expect((await it.found()).map((found) => found.value?.length)).toEqual([value.length]);
     });

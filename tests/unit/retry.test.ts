@@ -82,12 +82,11 @@ describe("retry", () => {
   test("stops waiting when the signal aborts, with its reason", async () => {
     const stop = new AbortController();
     const reason = new DOMException("stopped", "AbortError");
-    const attempt = () => {
-      queueMicrotask(() => stop.abort(reason));
-      return Promise.reject(new PipelineError("timeout", "no", { retryAfterMs: 3_600_000 }));
-    };
-    const options = { what: "it", log: silentLog, signal: stop.signal };
-    expect(await failureOf(retry(attempt, options))).toBe(reason);
+    // Said just before the wait begins.
+    const warn = () => queueMicrotask(() => stop.abort(reason));
+    const log = { ...silentLog, warn } as Log;
+    const { attempt } = ailing(new PipelineError("timeout", "no", { retryAfterMs: 3_600_000 }));
+    expect(await failureOf(retry(attempt, { what: "it", log, signal: stop.signal }))).toBe(reason);
   });
 
   test("says the reason of the signal and not the failure that the abort caused", async () => {

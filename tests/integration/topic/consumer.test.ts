@@ -107,6 +107,20 @@ describe("offsets", () => {
     expect(await drained(topics)).toEqual(["a"]);
   });
 
+  test("of the batches before one that failed are committed when the member closes", async () => {
+    await using topics = await makeTopics();
+    await topics.send([value("a"), value("b")]);
+    {
+      await using consumer = await member(topics, { batchRecords: 1 });
+      const failing = async (records: readonly ReceivedRecord[]) => {
+        if (texts(records).includes("b")) throw new PipelineError("refused", "no");
+      };
+      expect((await failureOf(consumer.batches(failing, never))).message).toBe("no");
+    }
+    expect(await committed(topics)).toEqual({ 0: 1 });
+    expect(await drained(topics)).toEqual(["b"]);
+  });
+
   test("are not committed by an old owner: what it was still busy with is read again", async () => {
     await using topics = await makeTopics({ partitions: 2 });
     await topics.send(Array.from({ length: 20 }, (_, at) => ({ key: `k${at}`, ...value(at) })));
