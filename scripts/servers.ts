@@ -11,6 +11,7 @@ const command = {
   name: "servers",
   about: "Kafka, Cassandra and PostgreSQL as local processes. Their data stays until --wipe.",
   positionals: "up|down|status|logs [NAME]",
+  endless: ({ follow }: { follow?: boolean }) => follow === true,
   options: {
     json: { type: "boolean", about: "up, status: print [{name, pid, port, ready, dataDir}]" },
     only: { type: "string", value: "NAMES", about: "some of kafka,cassandra,postgres" },

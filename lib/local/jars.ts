@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { messageChain, PipelineError } from "../errors.ts";
 import { sleep } from "../sleep.ts";
@@ -113,6 +114,10 @@ async function fetchWithMaven(
   try {
     const names = Object.keys(missing);
     const modules = names.map((name) => `<module>${name}</module>`).join("");
+    // Java takes the home of the account, whatever HOME says; a space would end the option.
+    if (!/\s/.test(homedir())) {
+      await Bun.write(join(work, ".mvn/jvm.config"), `-Duser.home=${homedir()}\n`);
+    }
     await Bun.write(join(work, "pom.xml"), pom("all", `<modules>${modules}</modules>`));
     for (const [name, jars] of Object.entries(missing)) {
       await Bun.write(join(work, name, "pom.xml"), pomOf(name, jars));
