@@ -84,18 +84,18 @@ async function createTopics(
   const admin = configured(() =>
     kafka.AdminClient.create(properties, { "event.error": unreachable.tell }),
   );
-  try {
-    const work = async () => {
-      await createTopic(admin, config, config.name, {});
-      await createTopic(admin, config, config.deadLetters, {
-        "retention.ms": "-1",
-        "max.message.bytes": String(maxDeadLetterBytes),
-      });
-    };
-    await untilAborted(Promise.race([unreachable.rejection, work()]), signal);
-  } finally {
-    admin.disconnect();
-  }
+  const work = async () => {
+    await createTopic(admin, config, config.name, {});
+    await createTopic(admin, config, config.deadLetters, {
+      "retention.ms": "-1",
+      "max.message.bytes": String(maxDeadLetterBytes),
+    });
+  };
+  const working = work();
+  // Only when its request has ended: before that, disconnecting blocks this thread until it does.
+  const close = () => void admin.disconnect();
+  working.then(close, close);
+  await untilAborted(Promise.race([unreachable.rejection, working]), signal);
 }
 
 async function createTopic(
