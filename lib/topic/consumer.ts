@@ -1,28 +1,10 @@
-import type {
-  KafkaConsumer,
-  LibrdKafkaError,
-  Message,
-  TopicPartition,
-} from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
 import type { ReceivedRecord } from "../domain/event.ts";
 import type { RecordSource } from "../flow/topic-to-sink.ts";
-import { loadKafkaClient } from "../native/load.ts";
-import { retry } from "../retry.ts";
 import { sleep } from "../sleep.ts";
-import {
-  called,
-  clientProperties,
-  codes,
-  configured,
-  ensureTopics,
-  type Kafka,
-  kafkaCode,
-  type TopicOptions,
-} from "./kafka.ts";
-import { received } from "./messages.ts";
-import { createOffsets, type Offsets } from "./offsets.ts";
-import { endOffsets, reached } from "./watermarks.ts";
+import { codes, ensureTopics, kafkaCode, type TopicOptions } from "./kafka.ts";
+import { joinGroup, type Member } from "./member.ts";
+import { endOffsets, reached, type Watermarks } from "./watermarks.ts";
 
 export interface Consumer extends RecordSource, AsyncDisposable {}
 
@@ -35,17 +17,12 @@ export interface ConsumerOptions extends TopicOptions {
   readonly drain?: boolean;
 }
 
-const connectMs = 10_000;
-const requestMs = 10_000;
-/** How long one poll waits for the first record: how late an abort or a rebalance is heard. */
-const pollMs = 200;
 /** A batch that takes longer than this pauses its partitions, and the member goes on polling. */
 const pauseAfterMs = 2000;
-/** How long closing waits for the answer to its last commit. */
-const settleMs = 5000;
-const settlePollMs = 20;
 /** How often a drain that always finds more looks whether it is done. */
 const lookMs = 1000;
+/** A poll that fails is tried again after this. */
+const failedMs = 200;
 
 /**
  * A member of the group, reading from where the group has committed. Waits for Kafka as long as it
@@ -56,193 +33,88 @@ export async function openConsumer(
   config: Config["topic"],
   { log, signal, batchRecords = 1000, drain = false }: ConsumerOptions,
 ): Promise<Consumer> {
-  const options = { log, signal };
-  await ensureTopics(config, options);
-  const kafka = await loadKafkaClient();
-  const offsets = createOffsets(config.name);
-  const reopen = () =>
-    retry(() => connect(kafka, config, offsets, options), {
-      what: `Kafka at ${config.brokers.join(",")}`,
-      log,
-      signal,
-    });
-  let consumer = await reopen();
+  await ensureTopics(config, { log, signal });
+  await using opening = new AsyncDisposableStack();
+  const member = opening.use(await joinGroup(config, { log, signal }));
   const ends = drain
-    ? await endOffsets(consumer, config.name, { ...options, missing: "wait" })
+    ? await endOffsets(member.client(), config.name, { log, signal, missing: "wait" })
     : undefined;
-
-  // What the client calls a commit only sends it: the answer comes while polling. One at a time is
-  // on its way, and what is refused, during a rebalance for instance, stays uncommitted and is sent
-  // again.
-  let sentAt: number | undefined;
-  const listen = () =>
-    consumer.on("offset.commit", (error, partitions) => {
-      sentAt = undefined;
-      if (error) log.debug({ reason: error.message }, "offsets not committed, trying again");
-      else offsets.committed(partitions);
-    });
-  listen();
-  const commit = () => {
-    if (sentAt !== undefined && performance.now() - sentAt < requestMs) return;
-    const toCommit = offsets.uncommitted();
-    if (toCommit.length === 0) return;
-    try {
-      consumer.commit(toCommit);
-      sentAt = performance.now();
-    } catch (error) {
-      log.debug({ reason: String(error) }, "offsets not sent, trying again");
-    }
-  };
-  /** Polls on, giving no records, until all is committed; not for ever. */
-  const settle = async () => {
-    const deadline = performance.now() + settleMs;
-    consumer.setDefaultConsumeTimeout(settlePollMs);
-    while (offsets.uncommitted().length > 0 && performance.now() < deadline) {
-      consumer.pause(consumer.assignments());
-      commit();
-      await poll(consumer, 1);
-    }
-    consumer.setDefaultConsumeTimeout(pollMs);
+  const owned = opening.move();
+  let failing = false;
+  const onFailure = (error: unknown) => {
+    if (!failing) log.warn({ reason: String(error) }, "poll failed, going on");
+    failing = true;
   };
 
   return {
     batches: async (handle, stop) => {
+      const isDrained = ends ? drainedAt(member, config.name, ends) : () => Promise.resolve(false);
       let early: readonly ReceivedRecord[] = [];
-      let lookedAt = performance.now();
-      let failing = false;
       while (!stop.aborted) {
-        const polled = await poll(consumer, batchRecords).catch(async (error) => {
-          if (!failing) log.warn({ reason: String(error) }, "poll failed, going on");
-          failing = true;
-          if (kafkaCode(error) === codes.fatal) {
-            await disconnect(consumer);
-            offsets.reset();
-            early = [];
-            consumer = await reopen();
-            sentAt = undefined;
-            listen();
-          }
-          await sleep(pollMs, stop).catch(() => {});
-          return undefined;
-        });
-        if (polled === undefined) continue;
+        const polled = await pollOrMend(member, batchRecords, { stop, onFailure });
+        if (polled === "rejoined") early = [];
+        if (polled === "rejoined" || polled === "failed") continue;
         failing = false;
         const records = [...early, ...polled];
-        early = [];
-        if (records.length > 0) {
-          const marks = offsets.marks(records);
-          early = await stayingInGroup(consumer, offsets, handle(records));
-          offsets.done(marks);
-          // Their end may be known already, but they are not dealt with.
-          for (const { partition } of early) offsets.end(partition, -1);
-        }
-        offsets.reachedEnds();
-        commit();
-        const look = records.length < batchRecords || performance.now() - lookedAt > lookMs;
-        if (ends && look && early.length === 0) {
-          lookedAt = performance.now();
-          const known = await reached(consumer, config.name, ends);
-          if (known === true) break;
-          offsets.known(known);
-        }
+        early = records.length > 0 ? await handled(member, records, handle) : [];
+        member.offsets.reachedEnds();
+        member.commit();
+        if (early.length === 0 && (await isDrained(records.length < batchRecords))) break;
       }
-      await settle();
+      await member.settle();
     },
-    [Symbol.asyncDispose]: async () => {
-      await settle().catch((error) => log.warn({ reason: String(error) }, "offsets not committed"));
-      await disconnect(consumer);
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function connect(
-  kafka: Kafka,
-  config: Config["topic"],
-  offsets: Offsets,
-  { log, signal }: TopicOptions,
-): Promise<KafkaConsumer> {
-  // No second argument: even an empty one replaces the topic settings, and `earliest` with them.
-  const properties = consumerProperties(config);
-  const cooperative =
-    properties["group.protocol"] === "consumer" ||
-    properties["partition.assignment.strategy"] === "cooperative-sticky";
-  const consumer = configured(
-    () =>
-      new kafka.KafkaConsumer({
-        ...properties,
-        offset_commit_cb: true,
-        rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
-          const gained = kafkaCode(error) === codes.assign;
-          const numbers = partitions.map(({ partition }) => partition);
-          try {
-            onRebalance(consumer, offsets, { gained, cooperative, partitions });
-            log.info({ partitions: numbers }, gained ? "assigned" : "revoked");
-          } catch (reason) {
-            // A client that is closing is still told, and takes nothing any more.
-            log.debug({ partitions: numbers, reason: String(reason) }, "rebalance not followed");
-          }
-        },
-      }),
-  );
-  consumer.on("event.error", (error) => log.debug({ reason: error.message }, "consumer"));
-  consumer.on("partition.eof", ({ partition, offset }) => offsets.end(partition, offset));
-  const joining = { topic: config.name, timeout: connectMs };
-  await called("connect", (done) => consumer.connect(joining, done), signal);
-  consumer.setDefaultConsumeTimeout(pollMs);
-  // Waits for the first record only: a batch is what is there, without a timer.
-  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-  consumer.subscribe([config.name]);
-  return consumer;
-}
-
-function consumerProperties(config: Config["topic"]) {
-  const classic = {
-    "partition.assignment.strategy": "cooperative-sticky",
-    // A dead member's partitions go to another after this.
-    "session.timeout.ms": 10_000,
-    "heartbeat.interval.ms": 3000,
-  };
-  return clientProperties(config, {
-    "group.id": config.group,
-    "enable.auto.commit": false,
-    "enable.auto.offset.store": false,
-    "auto.offset.reset": "earliest",
-    "enable.partition.eof": true,
-    // The new group protocol of Kafka 4 leaves these to the broker, and refuses a client that sets
-    // them.
-    ...(config.properties["group.protocol"] === "consumer" ? {} : classic),
-    // Bounds what is fetched ahead.
-    "queued.max.messages.kbytes": 16_384,
-    // The default of a second stalls consuming whenever the local queue was full.
-    "fetch.queue.backoff.ms": 10,
-  });
-}
-
-function onRebalance(
-  consumer: KafkaConsumer,
-  offsets: Offsets,
-  {
-    gained,
-    cooperative,
-    partitions,
-  }: { gained: boolean; cooperative: boolean; partitions: TopicPartition[] },
-): void {
-  if (gained) {
-    offsets.assigned(partitions);
-    if (cooperative) consumer.incrementalAssign(partitions);
-    else consumer.assign(partitions);
-    if (offsets.paused) consumer.pause(partitions);
-  } else {
-    offsets.revoked(partitions);
-    if (cooperative) consumer.incrementalUnassign(partitions);
-    else consumer.unassign();
+/**
+ * Polls. After a failure it waits a moment, and after one that the client cannot recover from it
+ * rejoins.
+ */
+async function pollOrMend(
+  member: Member,
+  count: number,
+  { stop, onFailure }: { readonly stop: AbortSignal; readonly onFailure: (error: unknown) => void },
+): Promise<readonly ReceivedRecord[] | "failed" | "rejoined"> {
+  try {
+    return await member.poll(count);
+  } catch (error) {
+    onFailure(error);
+    const fatal = kafkaCode(error) === codes.fatal;
+    if (fatal) await member.rejoin();
+    await sleep(failedMs, stop).catch(() => {});
+    return fatal ? "rejoined" : "failed";
   }
 }
 
-function poll(consumer: KafkaConsumer, count: number): Promise<readonly ReceivedRecord[]> {
-  return called<Message[]>("poll", (done) => consumer.consume(count, done)).then((messages) =>
-    messages.map(received),
-  );
+/** Has the records handled and notes them as dealt with; gives those that came early meanwhile. */
+async function handled(
+  member: Member,
+  records: readonly ReceivedRecord[],
+  handle: (records: readonly ReceivedRecord[]) => Promise<void>,
+): Promise<readonly ReceivedRecord[]> {
+  const { offsets } = member;
+  const marks = offsets.marks(records);
+  const early = await stayingInGroup(member, handle(records));
+  offsets.done(marks);
+  // Their end may be known already, but they are not dealt with.
+  for (const { partition } of early) offsets.end(partition, -1);
+  return early;
+}
+
+/**
+ * Says whether the group has committed all there was. Asks the broker when there is nothing more to
+ * read for the moment, and once in a while when there always is.
+ */
+function drainedAt(member: Member, topic: string, ends: Watermarks) {
+  let lookedAt = performance.now();
+  return async (idle: boolean): Promise<boolean> => {
+    if (!idle && performance.now() - lookedAt < lookMs) return false;
+    lookedAt = performance.now();
+    const known = await reached(member.client(), topic, ends);
+    if (known !== true) member.offsets.known(known);
+    return known === true;
+  };
 }
 
 /**
@@ -252,18 +124,18 @@ function poll(consumer: KafkaConsumer, count: number): Promise<readonly Received
  * next.
  */
 async function stayingInGroup(
-  consumer: KafkaConsumer,
-  offsets: Offsets,
+  member: Member,
   work: Promise<void>,
 ): Promise<readonly ReceivedRecord[]> {
   const early: ReceivedRecord[] = [];
   if (!(await settlesWithin(work, pauseAfterMs))) {
-    consumer.pause(consumer.assignments());
-    offsets.paused = true;
-    do early.push(...(await poll(consumer, 1).catch(() => [])));
+    const client = member.client();
+    client.pause(client.assignments());
+    member.offsets.paused = true;
+    do early.push(...(await member.poll(1).catch(() => [])));
     while (!(await settlesWithin(work, pauseAfterMs)));
-    offsets.paused = false;
-    consumer.resume(consumer.assignments());
+    member.offsets.paused = false;
+    client.resume(client.assignments());
   }
   await work;
   return early;
@@ -281,14 +153,4 @@ async function settlesWithin(work: Promise<void>, ms: number): Promise<boolean> 
   } finally {
     clearTimeout(timer);
   }
-}
-
-function disconnect(consumer: KafkaConsumer): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, requestMs);
-    consumer.disconnect(() => {
-      clearTimeout(late);
-      resolve();
-    });
-  });
 }
