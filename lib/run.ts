@@ -34,7 +34,7 @@ export type Given<O extends Record<string, Option>> = {
   readonly [K in keyof O]?: O[K]["type"] extends "boolean" ? boolean : string;
 };
 
-/** Longer than every deadline inside, so that it only ends a process that hangs. */
+/** Longer than any one request or close inside: it is there to end a process that hangs. */
 const shutdownMs = 45_000;
 
 /**

@@ -4,7 +4,9 @@ import { type ErrorCode, PipelineError } from "../errors.ts";
 
 /** What writing and reading the table share: the client and its errors in our words. */
 
-/** Shorter than a batch may take, longer than the server's own write time-out of 2 s. */
+/**
+ * Longer than the time-out the local servers give a write (10 s); Cassandra's own default is 2 s.
+ */
 const requestMs = 12_000;
 
 /**

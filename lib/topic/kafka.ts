@@ -50,9 +50,14 @@ export function clientProperties(config: Config["topic"], own: Properties): Prop
   };
 }
 
-/** How large a record of the topic may be: the default of Kafka's brokers and clients. */
+/**
+ * How large a record may be: the default of Java's clients, just below that of the brokers
+ * (1,048,588).
+ */
 export const maxRecordBytes = 1_048_576;
-/** A dead letter is the whole record with headers saying why: twice the size always holds it. */
+/**
+ * A dead letter is the whole record with headers saying why; larger ones go without their value.
+ */
 export const maxDeadLetterBytes = 2 * maxRecordBytes;
 
 const requestMs = 10_000;
@@ -206,7 +211,6 @@ export const codes = {
   messageTimedOut: -192,
   unknownProperty: -178,
   assign: -175,
-  revoke: -174,
   fatal: -150,
   messageTooLarge: 10,
   invalidTopic: 17,
@@ -217,7 +221,6 @@ export const codes = {
   clusterDenied: 31,
   topicExists: 36,
   invalidPartitions: 37,
-  invalidReplication: 38,
   invalidConfig: 40,
   invalidRecord: 87,
 } as const;
