@@ -50,7 +50,8 @@ export function encode({ user, version }: VersionedUser, { run, raw }: Origin): 
 
 /**
  * Reads a record back. A record without a version, from another producer, counts as written at its
- * own time, at most `nowMs`, so that a clock running ahead cannot block later writes. Never throws.
+ * own time, at most `nowMs`, so that a clock running ahead cannot block later writes; its offset
+ * tells it from others of the same millisecond. Never throws.
  */
 export function decode(
   record: ReceivedRecord,
@@ -80,7 +81,16 @@ export function wholeHeader(record: ReceivedRecord, name: string): number | unde
 
 function versionOf(record: ReceivedRecord, nowMs: number): number | undefined {
   if (record.headers.version !== undefined) return wholeHeader(record, "version");
-  return Math.max(0, Math.min(record.timestampMs, nowMs)) * 1000;
+  return Math.max(0, Math.min(record.timestampMs, nowMs)) * 1000 + microsecondOf(record);
+}
+
+/**
+ * Kafka's times are whole milliseconds. Two states of a user with one write time would be mixed
+ * cell by cell; one id is in one partition, so offsets tell them apart, the later one newer (but
+ * where a thousand is full between the two). A replay finds the same ones.
+ */
+function microsecondOf({ offset }: ReceivedRecord): number {
+  return offset % 1000;
 }
 
 function parseJson(value: Buffer): unknown {

@@ -83,6 +83,22 @@ describe("a record of another producer, without a version", () => {
     });
   });
 
+  test("is never of one write time with another of its millisecond: the later offset is newer", () => {
+    const versions = [41_000, 41_001, 41_998, 41_999].map((offset) => {
+      const decoded = decode(record({ value: user, timestampMs: now - 5, offset }), now);
+      return "version" in decoded ? decoded.version - (now - 5) * 1000 : -1;
+    });
+    expect(versions).toEqual([0, 1, 998, 999]);
+    const ahead = record({ value: user, timestampMs: now + 5, offset: 7 });
+    expect(decode(ahead, now)).toMatchObject({ version: now * 1000 + 7 });
+    const timeless = record({ value: user, timestampMs: -1, offset: 7 });
+    expect(decode(timeless, now)).toMatchObject({ version: 7 });
+  });
+
+  test("with a version of its own keeps it, whatever its offset", () => {
+    expect(decode(record({ ...good, offset: 7 }), now)).toEqual(row);
+  });
+
   test("counts as written now, when its clock runs ahead", () => {
     expect(decode(record({ value: user, timestampMs: now + 5 }), now)).toEqual({
       user,
