@@ -1,13 +1,14 @@
 import { pino } from "pino";
 import pretty from "pino-pretty";
+import { createWaits, type Waits } from "./waits.ts";
 
 /**
- * `log.info({ rows, ms }, "published")`: an event with its fields, never a sentence with numbers in
- * it.
+ * Where the process tells what happens. `log.info({ rows, ms }, "published")`: an event with its
+ * fields, never a sentence with numbers in it. What lasts is told once, and stays in `waits`.
  */
-export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error"> & {
-  child(fields: Record<string, unknown>): Log;
-};
+export interface Log extends Pick<pino.Logger, "debug" | "info" | "warn" | "error"> {
+  readonly waits: Waits;
+}
 
 export interface LogOptions {
   readonly name: string;
@@ -33,11 +34,11 @@ export function openLog({ name, level }: LogOptions): Log {
         translateTime: "HH:MM:ss.l",
       })
     : pino.destination({ dest: 2, sync: true });
-  return pino(options, lines);
+  return Object.assign(pino(options, lines), { waits: createWaits() });
 }
 
 /** Logs nothing: for code that must be given a log and has nobody to read it. */
-export const silentLog: Log = pino({ level: "silent" });
+export const silentLog: Log = Object.assign(pino({ level: "silent" }), { waits: createWaits() });
 
 const secretPaths = [
   "password",

@@ -1,6 +1,7 @@
 import { messageChain, PipelineError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { sleep } from "./sleep.ts";
+import type { Wait } from "./waits.ts";
 
 export interface RetryOptions {
   /** What is waited for, as a person would say it: "Kafka at localhost:9092". */
@@ -19,19 +20,37 @@ export interface RetryOptions {
 /**
  * Calls `attempt` until it succeeds. Only retryable failures are waited out, with exponential
  * backoff and full jitter; anything else, and the last failure allowed, is thrown as it is.
- * Says once what it waits for, and once that it goes on.
+ * Says once what it waits for, and once that it goes on; meanwhile it is among the log's waits.
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { log, signal, what, hint, attempts = Number.POSITIVE_INFINITY } = options;
-  const started = performance.now();
-  for (let failures = 0, counted = 0; ; ) {
+  const { signal } = options;
+  using patience = createPatience(options);
+  for (;;) {
     signal.throwIfAborted();
     try {
       const result = await attempt();
-      if (failures > 0) log.info({ what, seconds: seconds(started) }, "there again");
+      patience.succeeded();
       return result;
     } catch (error) {
       signal.throwIfAborted();
+      await sleep(patience.failed(error), signal);
+    }
+  }
+}
+
+/** Counts failures and tells of them; throws those that no waiting helps. */
+function createPatience(options: RetryOptions) {
+  const { log, what, hint, attempts = Number.POSITIVE_INFINITY } = options;
+  const started = performance.now();
+  let failures = 0;
+  let counted = 0;
+  let wait: Wait | undefined;
+  return {
+    succeeded: () => {
+      if (failures > 0) log.info({ what, seconds: seconds(started) }, "there again");
+    },
+    /** For how many milliseconds to wait before the next attempt. */
+    failed: (error: unknown): number => {
       if (!(error instanceof PipelineError && error.retryable)) throw error;
       failures += 1;
       // Being asked to come back later is no failure of the attempt.
@@ -39,11 +58,17 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
       if (counted >= attempts) throw error;
       const ms = error.retryAfterMs ?? backoffMs(failures, options);
       const reason = messageChain(error).join(": ");
-      if (failures === 1) log.warn({ what, reason, ...(hint ? { hint } : {}) }, "waiting");
-      else log.debug({ what, reason, failures, ms }, "still waiting");
-      await sleep(ms, signal);
-    }
-  }
+      if (wait) {
+        wait.again(reason);
+        log.debug({ what, reason, failures, ms }, "still waiting");
+      } else {
+        wait = log.waits.begin(what, reason);
+        log.warn({ what, reason, ...(hint ? { hint } : {}) }, "waiting");
+      }
+      return ms;
+    },
+    [Symbol.dispose]: () => wait?.over(),
+  };
 }
 
 /** Full jitter: anywhere between nothing and the exponential bound, so that a crowd spreads out. */

@@ -1,7 +1,7 @@
 import { PipelineError } from "../lib/errors.ts";
 import { type BatchResult, topicToSink } from "../lib/flow/topic-to-sink.ts";
 import { createHealth } from "../lib/http/health.ts";
-import { listen, requireProtection } from "../lib/http/listen.ts";
+import { listenEarly } from "../lib/http/listen.ts";
 import { createProgress } from "../lib/progress.ts";
 import { run } from "../lib/run.ts";
 import { openSink } from "../lib/sink/cassandra.ts";
@@ -22,18 +22,13 @@ const command = {
 await run(command, async ({ config, log, options, signal }) => {
   const { drain = false, json = false } = options;
   if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
-  if (!drain) requireProtection(config.http);
+  const place = { port: config.http.consumerPort, setting: "CONSUMER_PORT", log };
+  await using server = drain ? undefined : listenEarly(config.http, place);
   await using sink = await openSink(config.sink, { log, signal });
   await using letters = await openDeadLetters(config.topic, { log, signal });
   await using topic = await openConsumer(config.topic, { log, signal, drain });
-  await using closing = new AsyncDisposableStack();
-  if (!drain) {
-    const { host, consumerPort: port } = config.http;
-    const server = closing.use(
-      listen(createHealth(sink.ping), { host, port, setting: "CONSUMER_PORT" }),
-    );
-    log.info({ url: server.url }, "listening");
-  }
+  const checks = { "the store": sink.ping };
+  using _ = server?.serve(createHealth({ log, checks, token: config.http.token }));
 
   using progress = createProgress({ label: "consume", unit: "records" });
   const started = performance.now();

@@ -4,9 +4,10 @@ import { ingestOnce } from "../lib/flow/ingest-once.ts";
 import { performRuns } from "../lib/flow/perform-runs.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
 import { createApp } from "../lib/http/app.ts";
-import { listen, requireProtection } from "../lib/http/listen.ts";
+import { listenEarly } from "../lib/http/listen.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
+import { retry } from "../lib/retry.ts";
 import { run } from "../lib/run.ts";
 import { scheduleRuns } from "../lib/schedule/scheduler.ts";
 import { openSource } from "../lib/source/randomuser.ts";
@@ -28,14 +29,16 @@ const command = {
 
 await run(command, async ({ config, log, options, signal }) => {
   const request = runRequest(options, config.runs);
-  if (!options.once) requireProtection(config.http);
+  const { http, runs: defaults } = config;
+  const place = { port: http.port, setting: "PORT", log };
+  await using server = options.once ? undefined : listenEarly(http, place);
   await using topic = await openProducer(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal });
   const { runs, outbox, schedule } = raw;
   const source = openSource(config.source, { log });
   const worker = `${process.pid}-${crypto.randomUUID()}`;
 
-  if (options.once) {
+  if (server === undefined) {
     using progress = createProgress({ label: "ingest", unit: "users", total: request.results });
     const stations = { source, runs, outbox, topic };
     const doing = { worker, log, signal, onProgress: progress.show };
@@ -44,12 +47,9 @@ await run(command, async ({ config, log, options, signal }) => {
     return ended.state === "success" ? 0 : 1;
   }
 
-  await schedule.apply(config.schedule);
-  const defaults = config.runs;
-  const http = { token: config.http.token, behindProxy: config.http.auth === "off" };
-  const app = createApp({ runs, schedule, ready: raw.ping, defaults, ...http, log });
-  await using server = listen(app, { ...config.http, setting: "PORT" });
-  log.info({ url: server.url }, "listening");
+  await retry(() => schedule.apply(config.schedule), { what: "PostgreSQL", log, signal });
+  const checks = { PostgreSQL: raw.ping };
+  using _ = server.serve(createApp({ runs, schedule, checks, defaults, http, log }));
   const ticking = { request: defaults, now: () => new Date(), log };
   await together(signal, [
     (signal) => scheduleRuns(schedule, runs, { ...ticking, signal }),

@@ -2,11 +2,13 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import * as v from "valibot";
+import type { Config } from "../config.ts";
 import type { Run, RunRequest } from "../domain/run.ts";
 import { invalid, NewRun } from "../domain/run-request.ts";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { bearerToken, loopbackHostOnly } from "./auth.ts";
+import { healthRoutes, type Readiness } from "./health.ts";
 import { problem } from "./problem.ts";
 import { jsonBody, RunList } from "./requests.ts";
 
@@ -18,13 +20,11 @@ export interface AppDeps {
     list(options: { readonly limit: number; readonly before?: number }): Promise<readonly Run[]>;
   };
   readonly schedule: { get(): Promise<unknown> };
-  /** Rejects, with the reason, while the service cannot do its work. */
-  readonly ready: () => Promise<void>;
+  /** Whether its neighbours answer, for `/readyz`. */
+  readonly checks: Readiness["checks"];
   /** What a run asks for when its request does not say. */
   readonly defaults: Pick<RunRequest, "results" | "nat">;
-  readonly token: string;
-  /** True where something in front decides who may call, and under which name. */
-  readonly behindProxy?: boolean;
+  readonly http: Pick<Config["http"], "token" | "auth">;
   readonly log: Log;
 }
 
@@ -34,15 +34,15 @@ const maxBodyBytes = 64 * 1024;
 export function createApp({
   runs,
   schedule,
-  ready,
+  checks,
   defaults,
-  token,
-  behindProxy = false,
+  http: { token, auth },
   log,
 }: AppDeps): Hono {
   const app = new Hono();
   app.use(secureHeaders());
-  if (token === "" && !behindProxy) app.use(loopbackHostOnly());
+  // With `off` something in front decides who may call, and under which name.
+  if (token === "" && auth !== "off") app.use(loopbackHostOnly());
   app.use(bearerToken(token));
   app.use(
     bodyLimit({
@@ -51,11 +51,7 @@ export function createApp({
     }),
   );
 
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/readyz", async (c) => {
-    await ready();
-    return c.json({ status: "ok" });
-  });
+  app.route("/", healthRoutes({ log, checks, token }));
 
   app.post("/api/runs", async (c) => {
     if (!/^application\/json\b/i.test(c.req.header("content-type") ?? "")) {

@@ -1,18 +1,83 @@
 import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
 import { messageChain } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { sleep } from "../sleep.ts";
+import type { Waiting } from "../waits.ts";
 import { problem } from "./problem.ts";
 
-/** The consumer's own port: is it alive, and can it do its work. */
-export function createHealth(ready: () => Promise<void>): Hono {
+/** What tells whether the process can do its work. */
+export interface Readiness {
+  /** Its waits are what the process waits for at this moment. */
+  readonly log: Pick<Log, "waits">;
+  /** By what is asked: rejects, with the reason, when it does not answer. */
+  readonly checks: Readonly<Record<string, () => Promise<void>>>;
+  /** Where one is needed, strangers are told no reasons: they name hosts and accounts. */
+  readonly token: string;
+}
+
+/** Shorter than the time-out of those who ask: compose.yaml allows 5 s. */
+const checkMs = 2000;
+
+/** Is the process alive, and can it do its work: `/healthz` and `/readyz`. */
+export function healthRoutes(readiness: Readiness): Hono {
   const app = new Hono();
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
-    await ready();
-    return c.json({ status: "ok" });
+    const found = await waitedFor(readiness);
+    if (found.length === 0) return c.json({ status: "ok" });
+    const waitingFor = found.map(({ what, reason, since }) => ({
+      what,
+      since: since.toISOString(),
+      ...(readiness.token === "" ? { reason } : {}),
+    }));
+    const detail = `waiting for ${waitingFor.map(({ what }) => what).join("; ")}`;
+    return problem(c, { status: 503, title: "Not ready", detail, waitingFor });
   });
-  app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));
-  app.onError((error, c) =>
-    problem(c, { status: 503, title: "Not ready", detail: messageChain(error).join(": ") }),
+  return app;
+}
+
+/** The whole of a port where nothing but the checks is served: ever, or for the moment. */
+export function createHealth(
+  readiness: Readiness,
+  { forTheMoment = false }: { readonly forTheMoment?: boolean } = {},
+): Hono {
+  const app = new Hono();
+  app.use(secureHeaders());
+  app.route("/", healthRoutes(readiness));
+  app.notFound((c) =>
+    forTheMoment
+      ? problem(c, { status: 503, title: "Not ready" })
+      : problem(c, { status: 404, title: "No such page", detail: c.req.path }),
   );
   return app;
+}
+
+async function waitedFor({ log, checks }: Readiness): Promise<readonly Waiting[]> {
+  const waiting = log.waits.now();
+  const checked = await Promise.all(
+    Object.entries(checks)
+      .filter(([what]) => !waiting.some((wait) => wait.what === what))
+      .map(async ([what, check]) => {
+        const since = new Date();
+        const reason = await failure(check);
+        return reason === undefined ? [] : [{ what, reason, since }];
+      }),
+  );
+  return [...waiting, ...checked.flat()];
+}
+
+async function failure(check: () => Promise<void>): Promise<string | undefined> {
+  const done = new AbortController();
+  const late = sleep(checkMs, done.signal).then(
+    () => `no answer within ${checkMs / 1000} s`,
+    () => undefined,
+  );
+  try {
+    return await Promise.race([late, check().then(() => undefined)]);
+  } catch (error) {
+    return messageChain(error).join(": ");
+  } finally {
+    done.abort();
+  }
 }

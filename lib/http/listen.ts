@@ -1,7 +1,9 @@
 import type { Config } from "../config.ts";
 import { PipelineError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { sleep } from "../sleep.ts";
 import { isLoopback } from "./auth.ts";
+import { createHealth } from "./health.ts";
 
 /** What a server answers with: a Hono app is one. */
 export interface Handler {
@@ -12,6 +14,8 @@ const closeMs = 5000;
 
 export interface Listening extends AsyncDisposable {
   readonly url: string;
+  /** Answers with another handler until that is disposed. */
+  serve(handler: Handler): Disposable;
 }
 
 /**
@@ -26,27 +30,68 @@ export function requireProtection({ host, token, auth }: Config["http"]): void {
   );
 }
 
-/** Listens until disposed, which lets running requests end. `setting` names the port's setting. */
-export function listen(
-  handler: Handler,
-  {
-    host,
-    port,
-    setting,
-  }: { readonly host: string; readonly port: number; readonly setting: string },
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  /** The setting that chooses the port, for the message when it is taken. */
+  readonly setting: string;
+}
+
+/**
+ * Listens at once, with the checks alone, so that what a start waits for can be asked of it. What
+ * it serves then is served until that is disposed; after it the checks alone again. Refuses to be
+ * reachable from other machines without protection.
+ */
+export function listenEarly(
+  config: Config["http"],
+  { log, ...place }: Omit<Place, "host"> & { readonly log: Log },
 ): Listening {
+  requireProtection(config);
+  const readiness = { log, checks: {}, token: config.token };
+  const health = createHealth(readiness, { forTheMoment: true });
+  const server = listen(health, { host: config.host, ...place });
+  const { url } = server;
+  const starting = log.waits.begin("the start", "not all servers have answered yet");
+  log.info({ url }, "starting");
+  return {
+    ...server,
+    serve: (handler) => {
+      const serving = server.serve(handler);
+      starting.over();
+      log.info({ url }, "listening");
+      return {
+        [Symbol.dispose]: () => {
+          serving[Symbol.dispose]();
+          log.waits.begin("the end", "the process is stopping");
+        },
+      };
+    },
+  };
+}
+
+/** Listens until disposed, which lets running requests end. */
+export function listen(handler: Handler, { host, port, setting }: Place): Listening {
+  let serving = handler;
   try {
     // Streams of events stay silent for longer than the default of 10 s.
     const server = Bun.serve({
       hostname: host,
       port,
-      fetch: (r) => handler.fetch(r),
+      fetch: (request) => serving.fetch(request),
       idleTimeout: 120,
       // Else two processes may share a port unawares.
       reusePort: false,
     });
     return {
       url: server.url.href,
+      serve: (other) => {
+        serving = other;
+        return {
+          [Symbol.dispose]: () => {
+            serving = handler;
+          },
+        };
+      },
       [Symbol.asyncDispose]: async () => {
         // Running requests may end; one that never does must not hold up the process.
         const late = sleep(closeMs).then(() => server.stop(true));

@@ -7,6 +7,8 @@ export interface Problem {
   readonly detail?: string;
   /** Each field that is wrong: its path, and what is wrong with it. */
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
+  /** What the service waits for: what, since when, and why. */
+  readonly waitingFor?: readonly { readonly what: string; readonly since: string }[];
 }
 
 export function problem(c: Context, what: Problem): Response {

@@ -1,6 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { networkInterfaces } from "node:os";
-import { listen } from "../../../lib/http/listen.ts";
+import { readConfig } from "../../../lib/config.ts";
+import { listen, listenEarly } from "../../../lib/http/listen.ts";
+
+import { type Log, silentLog } from "../../../lib/log.ts";
+import { createWaits } from "../../../lib/waits.ts";
 
 setDefaultTimeout(60_000);
 
@@ -64,4 +68,28 @@ describe("a server", () => {
     await closed;
     await expect(fetch(server.url)).rejects.toThrow();
   });
+});
+
+test("a port is open from the start, and says that the service is not ready until it serves", async () => {
+  const log: Log = { ...silentLog, waits: createWaits() };
+  const { http } = readConfig({});
+  await using server = listenEarly(http, { port: 0, setting: "PORT", log });
+  const get = async (path: string) => (await fetch(new URL(path, server.url))).status;
+  expect(await get("/healthz")).toBe(200);
+  expect(await get("/readyz")).toBe(503);
+  expect(await get("/hello")).toBe(503);
+  {
+    using _ = server.serve(hello);
+    expect(await get("/hello")).toBe(200);
+    expect(log.waits.now()).toEqual([]);
+  }
+  expect(await get("/hello")).toBe(503);
+  expect(await get("/readyz")).toBe(503);
+});
+
+test("a port that other machines reach is not opened without a token", () => {
+  const { http } = readConfig({ HOST: "0.0.0.0" });
+  expect(() => listenEarly(http, { port: 0, setting: "PORT", log: silentLog })).toThrow(
+    expect.objectContaining({ code: "usage" }),
+  );
 });

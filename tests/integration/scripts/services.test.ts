@@ -34,11 +34,19 @@ async function openStations() {
   return { ...pipeline, settings, rows };
 }
 
-/** Where the service says it listens. */
-async function urlOf(script: RunningScript): Promise<string> {
-  await script.says(/"url":"[^"]+"/);
-  return /"url":"([^"]+)"/.exec(script.stderr)?.[1] ?? "";
+/** Where the service says it listens; "starting" is said before, with the checks alone. */
+async function urlOf(script: RunningScript, said = "listening"): Promise<string> {
+  const line = new RegExp(`"url":"([^"]+)","msg":"${said}"`);
+  await script.says(line);
+  return line.exec(script.stderr)?.[1] ?? "";
 }
+
+/** What the service says it waits for. */
+async function waitedFor(url: string): Promise<readonly string[]> {
+  const answer = (await (await fetch(`${url}readyz`)).json()) as Partial<typeof notReady>;
+  return answer.waitingFor?.map(({ what }) => what) ?? [];
+}
+const notReady = { waitingFor: [{ what: "" }] };
 
 const json = { "content-type": "application/json" };
 
@@ -124,6 +132,7 @@ describe("the services", () => {
     const settings = {
       ...{ KAFKA_BROKERS: nowhere, CASSANDRA_CONTACT_POINTS: nowhere },
       DATABASE_URL: `postgres://postgres@${nowhere}/postgres`,
+      ...{ PORT: "0", CONSUMER_PORT: "0" },
     };
     const endOf = async (name: string) => {
       await using script = startScript(name, [], settings);
@@ -159,9 +168,12 @@ describe("servers that come later", () => {
     await using ingest = startScript("ingest", ["--once", "--results", "5"], settings);
     await using consume = startScript("consume", [], settings);
     await Promise.all([ingest.says('"waiting"'), consume.says('"waiting"')]);
+    const checks = await urlOf(consume, "starting");
+    expect(await waitedFor(checks)).toContain(`the store at ${store.address}`);
     for (const proxy of [kafka, store, postgres]) proxy.open();
     expect((await ingest.end()).exitCode).toBe(0);
     await until(async () => (await it.rows().catch(() => 0)) === 5);
+    await until(async () => (await waitedFor(checks)).length === 0);
     const { exitCode } = await consume.end("SIGTERM");
     expect(exitCode).toBe(0);
     const waits = (script: RunningScript) =>

@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import type { Run, RunRequest } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import { type AppDeps, createApp } from "../../../lib/http/app.ts";
-import { createHealth } from "../../../lib/http/health.ts";
 import { type Log, silentLog } from "../../../lib/log.ts";
 import { createFakeRuns } from "../../fakes/runs.ts";
 
@@ -27,9 +26,9 @@ function app(over: Partial<AppDeps> = {}) {
   const { request } = createApp({
     runs,
     schedule: { get: async () => ({ cron: "0 * * * *", timezone: "UTC", paused: false }) },
-    ready: async () => {},
+    checks: {},
     defaults: { results: 1000, nat: ["gb"] },
-    token: "",
+    http: { token: "", auth: "on" },
     log: silentLog,
     ...over,
   });
@@ -183,24 +182,12 @@ describe("a failure", () => {
 describe("the checks", () => {
   test("say that the service is alive, and whether it can do its work", async () => {
     let down: Error | undefined = new PipelineError("unavailable", "PostgreSQL, ping: down");
-    const ready = () => (down ? Promise.reject(down) : Promise.resolve());
-    const { request } = app({ ready });
+    const ping = () => (down ? Promise.reject(down) : Promise.resolve());
+    const { request } = app({ checks: { PostgreSQL: ping } });
     expect((await request("/healthz")).status).toBe(200);
     expect((await request("/readyz")).status).toBe(503);
     down = undefined;
     expect((await request("/readyz")).status).toBe(200);
-  });
-
-  test("of the consumer do the same", async () => {
-    let down: Error | undefined = new PipelineError("unavailable", "store, ping: down");
-    const health = createHealth(() => (down ? Promise.reject(down) : Promise.resolve()));
-    expect((await health.request("/healthz")).status).toBe(200);
-    const answer = await health.request("/readyz");
-    expect(answer.status).toBe(503);
-    expect(await answer.json()).toMatchObject({ title: "Not ready", detail: "store, ping: down" });
-    down = undefined;
-    expect((await health.request("/readyz")).status).toBe(200);
-    expect((await health.request("/other")).status).toBe(404);
   });
 });
 
@@ -214,7 +201,7 @@ describe("a token", () => {
     ["another scheme", { authorization: `Basic ${btoa(`:${token}`)}` }],
     ["the token alone", { authorization: token }],
   ])("that is needed: %s is refused, on every path", async (_, headers: Record<string, string>) => {
-    const { request, created } = app({ token });
+    const { request, created } = app({ http: { token, auth: "on" } });
     for (const [method, path] of [
       ["GET", "/api/runs"],
       ["POST", "/api/runs"],
@@ -233,7 +220,7 @@ describe("a token", () => {
   });
 
   test("given is taken, whatever the case of its scheme", async () => {
-    const { request } = app({ token });
+    const { request } = app({ http: { token, auth: "on" } });
     for (const scheme of ["Bearer", "bearer"]) {
       const headers = { authorization: `${scheme} ${token}` };
       expect((await request("/api/schedule", { headers })).status).toBe(200);
@@ -241,7 +228,7 @@ describe("a token", () => {
   });
 
   test("is not needed for the checks", async () => {
-    const { request } = app({ token });
+    const { request } = app({ http: { token, auth: "on" } });
     expect((await request("/healthz")).status).toBe(200);
     expect((await request("/readyz")).status).toBe(200);
   });

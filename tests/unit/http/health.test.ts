@@ -1,0 +1,74 @@
+import { expect, test } from "bun:test";
+import { PipelineError } from "../../../lib/errors.ts";
+import { createHealth, type Readiness } from "../../../lib/http/health.ts";
+import { createWaits } from "../../../lib/waits.ts";
+
+const noon = new Date("2026-01-01T12:00:00Z");
+const down = () => Promise.reject(new PipelineError("unavailable", "store, ping: down"));
+
+interface Body {
+  readonly status?: string;
+  readonly waitingFor?: readonly unknown[];
+}
+
+function health({ checks = {}, token = "" }: Partial<Readiness> = {}) {
+  const waits = createWaits(() => noon);
+  const app = createHealth({ log: { waits }, checks, token });
+  const ready = async () => {
+    const answer = await app.request("/readyz");
+    return { status: answer.status, body: (await answer.json()) as Body };
+  };
+  return { waits, app, ready };
+}
+
+test("a process that waits for something is not ready, and says for what, why and since when", async () => {
+  const { waits, ready, app } = health();
+  expect(await ready()).toEqual({ status: 200, body: { status: "ok" } });
+  const wait = waits.begin("Kafka at b:9092", "refused");
+  const { status, body } = await ready();
+  expect(status).toBe(503);
+  expect(body).toMatchObject({
+    title: "Not ready",
+    detail: "waiting for Kafka at b:9092",
+    waitingFor: [{ what: "Kafka at b:9092", reason: "refused", since: noon.toISOString() }],
+  });
+  expect((await app.request("/healthz")).status).toBe(200);
+  wait.over();
+  expect((await ready()).status).toBe(200);
+});
+
+test("a neighbour that does not answer is waited for too", async () => {
+  const { ready } = health({ checks: { "the store": down, PostgreSQL: async () => {} } });
+  expect((await ready()).body).toMatchObject({
+    waitingFor: [{ what: "the store", reason: "store, ping: down" }],
+  });
+});
+
+test("a neighbour that never answers does not keep the answer", async () => {
+  const { ready } = health({ checks: { "the store": () => new Promise(() => {}) } });
+  expect((await ready()).body).toMatchObject({
+    waitingFor: [{ what: "the store", reason: "no answer within 2 s" }],
+  });
+});
+
+test("what is waited for already is not asked again", async () => {
+  const { waits, ready } = health({ checks: { "the store": down } });
+  waits.begin("the store", "the first reason");
+  expect((await ready()).body.waitingFor).toEqual([
+    expect.objectContaining({ what: "the store", reason: "the first reason" }),
+  ]);
+});
+
+test("where a token is needed the reasons are not told to everybody", async () => {
+  const { ready } = health({ checks: { "the store": down }, token: "secret" });
+  const { body } = await ready();
+  expect(body.waitingFor).toEqual([{ what: "the store", since: expect.any(String) }]);
+  expect(JSON.stringify(body)).not.toContain("down");
+});
+
+test("nothing else is served, and all of it with headers that protect", async () => {
+  const { app } = health();
+  const answer = await app.request("/other");
+  expect(answer.status).toBe(404);
+  expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+});
