@@ -2,6 +2,7 @@ import { Cron } from "croner";
 import * as v from "valibot";
 import { nationalities } from "./domain/run-request.ts";
 import { PipelineError } from "./errors.ts";
+import { jsonLine } from "./printable.ts";
 
 /**
  * Reads all settings at once. Every fault is reported together, each with name, value and what was
@@ -102,13 +103,16 @@ const settings = {
   ),
   SCHEDULE_TZ: v.optional(v.pipe(v.string(), v.check(isTimeZone, "an IANA time zone")), "UTC"),
   DATABASE_URL: v.optional(
-    url("a postgres:// URL", ["postgres:", "postgresql:"]),
+    v.pipe(
+      url("a postgres:// URL", ["postgres:", "postgresql:"]),
+      v.check(isDecodable, "a postgres:// URL with each % of user and password as %25"),
+    ),
     "postgres://postgres@localhost:5432/postgres",
   ),
   KAFKA_BROKERS: v.optional(hosts, "localhost:9092"),
   KAFKA_TOPIC: v.optional(name("a topic name: letters, digits, . _ -", topicName), "users_created"),
   KAFKA_GROUP: v.optional(
-    name("a group name of up to 255 characters", /^.{1,255}$/),
+    name("a group name of up to 255 characters", /^[^\p{Cc}\p{Cs}]{1,255}$/u),
     "users_created_sink",
   ),
   KAFKA_PARTITIONS: v.optional(whole(1, 10_000, "a number of partitions from 1 to 10000"), "6"),
@@ -198,8 +202,10 @@ function limitOf(sourceUrl: string): number {
 
 function fault(issue: v.BaseIssue<unknown>, given: Record<string, unknown>): string {
   const setting = String(issue.path?.[0]?.key ?? "");
-  const value = secrets.test(setting) ? "[secret]" : JSON.stringify(given[setting]);
-  return `${setting}=${value}: expected ${issue.message}`;
+  const value = jsonLine(given[setting]);
+  // An address may carry user and password before an @, and keys in its query.
+  const shown = secrets.test(setting) || /[@?]/.test(value) ? "[secret]" : value;
+  return `${setting}=${shown}: expected ${issue.message}`;
 }
 
 function jsonOr(text: string): unknown {
@@ -222,6 +228,17 @@ function isCron(pattern: string): boolean {
 function isTimeZone(zone: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** User and password stand in a URL percent-encoded. */
+function isDecodable(text: string): boolean {
+  try {
+    const { username = "", password = "" } = URL.parse(text) ?? {};
+    decodeURIComponent(username + password);
     return true;
   } catch {
     return false;

@@ -1,5 +1,7 @@
 import { pino } from "pino";
 import pretty from "pino-pretty";
+import { asciiControls, printable } from "./printable.ts";
+import { concealer } from "./secrets.ts";
 import { createWaits, type Waits } from "./waits.ts";
 
 /**
@@ -13,20 +15,32 @@ export interface Log extends Pick<pino.Logger, "debug" | "info" | "warn" | "erro
 export interface LogOptions {
   readonly name: string;
   readonly level: string;
+  /** Never shown, wherever they turn up in the fields. */
+  readonly secrets?: readonly string[];
 }
 
 /**
  * Logs to standard error, which leaves standard output to data: JSON lines, or readable lines on a
- * terminal.
+ * terminal. One event is one line of JSON; no field can move a terminal's cursor or forge a line.
  */
-export function openLog({ name, level }: LogOptions): Log {
-  const options = {
+export function openLog({ name, level, secrets = [] }: LogOptions): Log {
+  const isTerminal = process.stderr.isTTY;
+  const conceal = concealer(secrets);
+  // On a terminal the JSON is unpacked again, so what is in it must be harmless by itself.
+  const clean = (text: string) => (isTerminal ? printable(conceal(text)) : conceal(text));
+  const options: pino.LoggerOptions = {
     name,
     level,
     base: { name },
     redact: { paths: secretPaths, censor: "[secret]" },
+    hooks: {
+      logMethod(args, method) {
+        method.apply(this, args.map((arg) => cleaned(arg, clean)) as typeof args);
+      },
+      streamWrite: asciiControls,
+    },
   };
-  const lines = process.stderr.isTTY
+  const lines = isTerminal
     ? pretty({
         destination: 2,
         sync: true,
@@ -48,3 +62,14 @@ const secretPaths = [
   "*.token",
   "*.authorization",
 ];
+
+/** Fields with all texts in them cleaned; they are flat, or nearly so. */
+function cleaned(value: unknown, clean: (text: string) => string, depth = 0): unknown {
+  if (typeof value === "string") return clean(value);
+  if (typeof value !== "object" || value === null || depth > 4) return value;
+  if (Array.isArray(value)) return value.map((each) => cleaned(each, clean, depth + 1));
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, cleaned(each, clean, depth + 1)]),
+  );
+}

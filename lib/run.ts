@@ -2,6 +2,8 @@ import { parseArgs } from "node:util";
 import { type Config, readConfig } from "./config.ts";
 import { messageChain, PipelineError } from "./errors.ts";
 import { type Log, openLog } from "./log.ts";
+import { printable } from "./printable.ts";
+import { concealer, secretsOf } from "./secrets.ts";
 
 /** One command line option. Values are text; what they mean is the script's business. */
 export interface Option {
@@ -66,6 +68,7 @@ async function outcome<O extends Record<string, Option>>(
   signal: AbortSignal,
 ): Promise<number> {
   let endless = false;
+  let secrets: readonly string[] = [];
   try {
     const { values, positionals } = given(command);
     endless = command.endless?.(values as Given<O>) ?? false;
@@ -74,7 +77,8 @@ async function outcome<O extends Record<string, Option>>(
       return 0;
     }
     const config = readConfig(Bun.env);
-    const log = openLog({ name: command.name, level: config.log.level });
+    secrets = secretsOf(config);
+    const log = openLog({ name: command.name, level: config.log.level, secrets });
     return (
       (await main({
         config,
@@ -90,13 +94,18 @@ async function outcome<O extends Record<string, Option>>(
       process.stderr.write(`${command.name}: ${signal.reason.message}, not done\n`);
       return 1;
     }
-    if (error instanceof PipelineError) {
-      process.stderr.write(`${command.name}: ${messageChain(error).join(": ")}\n`);
-      return error.code === "usage" ? 2 : 1;
-    }
-    process.stderr.write(`${command.name}: a bug: ${Bun.inspect(error)}\n`);
-    return 1;
+    process.stderr.write(`${command.name}: ${concealer(secrets)(errorText(error))}\n`);
+    return error instanceof PipelineError && error.code === "usage" ? 2 : 1;
   }
+}
+
+/** Only messages of our own have lines; those that quote others stay on one. */
+function errorText(error: unknown): string {
+  if (!(error instanceof PipelineError)) {
+    return `a bug: ${printable(Bun.inspect(error), { keep: "\n\t" })}`;
+  }
+  const keep = error.code === "usage" || error.code === "setup" ? "\n" : "";
+  return printable(messageChain(error).join(": "), { keep });
 }
 
 function given(command: Described) {

@@ -4,6 +4,7 @@ import { parseEnv } from "node:util";
 import { readConfig, settingDefaults } from "../../lib/config.ts";
 import { nationalities } from "../../lib/domain/run-request.ts";
 import { PipelineError } from "../../lib/errors.ts";
+import { jsonLine } from "../../lib/printable.ts";
 
 const project = join(import.meta.dir, "../..");
 
@@ -99,6 +100,12 @@ describe("readConfig", () => {
     ["KAFKA_TOPIC", "users created", "a topic name: letters, digits, . _ -"],
     ["KAFKA_TOPIC", "t".repeat(246), "a topic name: letters, digits, . _ -"],
     ["KAFKA_GROUP", "g".repeat(256), "a group name of up to 255 characters"],
+    ["KAFKA_TOPIC", "users\r\ncreated", "a topic name: letters, digits, . _ -"],
+    ["KAFKA_TOPIC", "../users", "a topic name: letters, digits, . _ -"],
+    ["KAFKA_GROUP", "g\0", "a group name of up to 255 characters"],
+    ["KAFKA_GROUP", "g\nh", "a group name of up to 255 characters"],
+    ["CASSANDRA_KEYSPACE", 'k"; drop keyspace system; --', "a lower case CQL name"],
+    ["CASSANDRA_TABLE", "t\n", "a lower case CQL name"],
     ["KAFKA_PARTITIONS", "0", "a number of partitions from 1 to 10000"],
     ["KAFKA_REPLICATION", "-1", "a number of replicas from 1 to 9"],
     ["CASSANDRA_CONTACT_POINTS", "a:1,,b:2", "host:port, several separated by commas"],
@@ -106,12 +113,13 @@ describe("readConfig", () => {
     ["CASSANDRA_TABLE", "t; drop", "a lower case CQL name"],
     ["CASSANDRA_REPLICATION", "10", "a number of replicas from 1 to 9"],
     ["HOST", "http://0.0.0.0", "a host name or address to listen on"],
+    ["HOST", "a\u009b\u202eb/c", "a host name or address to listen on"],
     ["CONSUMER_PORT", "8081/tcp", "a port number from 0 to 65535"],
     ["API_AUTH", "no", "on or off"],
     ["LOG_LEVEL", "loud", "debug, info, warn, error or silent"],
-  ])("%s=%s is refused", (name, value, expected) => {
+  ])("%s=%j is refused", (name, value, expected) => {
     expect(failureOf({ [name]: value }).message).toBe(
-      `${name}=${JSON.stringify(value)}: expected ${expected}`,
+      `${name}=${jsonLine(value)}: expected ${expected}`,
     );
   });
 
@@ -120,6 +128,11 @@ describe("readConfig", () => {
     ["DATABASE_URL", "mysql://root:hunter2@db/x"],
     ["KAFKA_PROPERTIES", '{"sasl.password":"hunter2"'],
     ["KAFKA_PROPERTIES", '{"sasl.password":["hunter2"]}'],
+    ["SOURCE_URL", "ftp://me:hunter2@example.org/"],
+    ["SOURCE_URL", "ftp://example.org/?key=hunter2"],
+    ["KAFKA_BROKERS", "me:hunter2@broker:9092"],
+    ["CASSANDRA_CONTACT_POINTS", "me:hunter2@node:9042"],
+    ["DATABASE_URL", "postgres://me:hunter2%@db/x"],
   ])("the value of %s is never shown", (name, value) => {
     const { message } = failureOf({ [name]: value });
     expect(message).toStartWith(`${name}=[secret]: expected `);

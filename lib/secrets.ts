@@ -1,0 +1,48 @@
+import type { Config } from "./config.ts";
+
+/**
+ * The secrets among the settings, as they could turn up in what a server or a driver says. Shorter
+ * ones than six characters are left out: they would be found in ordinary words.
+ */
+export function secretsOf({ source, raw, topic, sink, http }: Config): readonly string[] {
+  const properties = Object.entries(topic.properties).flatMap(([name, value]) =>
+    secretProperty.test(name) ? [String(value)] : [],
+  );
+  const all = [...inUrl(source.url), passwordOf(raw.url), ...properties, sink.password, http.token];
+  return [...new Set(all.flatMap(spellings))].filter((secret) => secret.length >= 6);
+}
+
+/** Takes secrets out of texts: each is shown as `[secret]`. */
+export function concealer(secrets: readonly string[]): (text: string) => string {
+  if (secrets.length === 0) return (text) => text;
+  // The longest first: one may be the beginning of another.
+  const ordered = secrets.toSorted((a, b) => b.length - a.length);
+  const any = new RegExp(ordered.map((secret) => RegExp.escape(secret)).join("|"), "g");
+  return (text) => text.replace(any, "[secret]");
+}
+
+/** User, password and the values of the query: APIs take keys in any of them. */
+export function inUrl(url: string): readonly string[] {
+  const { username, password, searchParams } = new URL(url);
+  return [username, password, ...searchParams.values()];
+}
+
+function passwordOf(url: string): string {
+  return new URL(url).password;
+}
+
+const secretProperty = /password|secret|token|pem|jaas|oauthbearer\.config|\.key$/;
+
+/** As it is, without and with percent-encoding, and as it stands in JSON. */
+function spellings(secret: string): readonly string[] {
+  const plain = decoded(secret);
+  return [secret, plain, encodeURIComponent(plain), JSON.stringify(plain).slice(1, -1)];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "bun:test";
+import { readConfig } from "../../lib/config.ts";
+import { concealer, secretsOf } from "../../lib/secrets.ts";
+
+describe("the secrets of the settings", () => {
+  test("are passwords, tokens, keys, and what addresses carry", () => {
+    const properties = {
+      "sasl.username": "kafka-user",
+      "sasl.password": "kafka-pass",
+      "ssl.key.password": "key-pass",
+      "ssl.key.pem": "-----BEGIN KEY-----\nAAA",
+      "ssl.ca.location": "/etc/ca.pem",
+    };
+    const secrets = secretsOf(
+      readConfig({
+        SOURCE_URL: "https://api-user:api-pass@example.org/api?key=api-key",
+        DATABASE_URL: "postgres://me:p%40ss%20word@db/x",
+        KAFKA_PROPERTIES: JSON.stringify(properties),
+        CASSANDRA_PASSWORD: 'store "pass"',
+        API_TOKEN: "0123456789abcdef",
+      }),
+    );
+    const conceal = concealer(secrets);
+    for (const secret of [
+      ...["api-user", "api-pass", "api-key", "p%40ss%20word", "p@ss word", "kafka-pass"],
+      ...["key-pass", "-----BEGIN KEY-----\nAAA", "-----BEGIN KEY-----\\nAAA"],
+      ...['store "pass"', 'store \\"pass\\"', "0123456789abcdef"],
+    ]) {
+      expect(conceal(`before ${secret} after`)).toBe("before [secret] after");
+    }
+    for (const open of ["kafka-user", "/etc/ca.pem", "example.org", "me"]) {
+      expect(conceal(`before ${open} after`)).toContain(open);
+    }
+  });
+
+  test("are none by default, and short ones are left alone", () => {
+    expect(secretsOf(readConfig({}))).toEqual([]);
+    expect(secretsOf(readConfig({ CASSANDRA_PASSWORD: "abcde" }))).toEqual([]);
+  });
+
+  test("are taken out whole where one begins with another", () => {
+    expect(concealer(["secret", "secret-longer"])("a secret-longer b")).toBe("a [secret] b");
+  });
+});
