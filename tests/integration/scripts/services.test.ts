@@ -170,7 +170,7 @@ describe("servers that come later", () => {
     await Promise.all([ingest.says('"waiting"'), consume.says('"waiting"')]);
     const checks = await urlOf(consume, "starting");
     expect(await waitedFor(checks)).toContain(`the store at ${store.address}`);
-    for (const proxy of [kafka, store, postgres]) proxy.open();
+    await Promise.all([kafka, store, postgres].map((proxy) => proxy.open()));
     expect((await ingest.end()).exitCode).toBe(0);
     await until(async () => (await it.rows().catch(() => 0)) === 5);
     await until(async () => (await waitedFor(checks)).length === 0);
@@ -189,8 +189,8 @@ describe("servers that come later", () => {
 describe("a port in use", () => {
   test("ends a service with one clear line", async () => {
     await using it = await openStations();
-    await using blocker = await openProxy("127.0.0.1:9").then((proxy) => {
-      proxy.open();
+    await using blocker = await openProxy("127.0.0.1:9").then(async (proxy) => {
+      await proxy.open();
       return proxy;
     });
     const port = blocker.address.split(":")[1] ?? "";
