@@ -62,9 +62,11 @@ export function decode(
     return rejected("format", `header format: ${shown(wrongFormat)} is not "${format}"`);
   }
   const version = versionOf(record, nowMs);
-  if (version === undefined) {
-    const given = record.headers.version?.toString();
-    return rejected("version", `header version: ${shown(given)} is not a number of microseconds`);
+  const ahead = (version ?? 0) > (Math.max(record.timestampMs, nowMs) + dayMs) * 1000;
+  if (version === undefined || ahead) {
+    const given = shown(record.headers.version?.toString());
+    const fault = ahead ? "is more than a day ahead" : "is not a number of microseconds";
+    return rejected("version", `header version: ${given} ${fault}`);
   }
   if (record.value === null) return rejected("", "value: there is none");
   const judged = parseUser(parseJson(record.value));
@@ -78,6 +80,9 @@ export function wholeHeader(record: ReceivedRecord, name: string): number | unde
   const number = Number(given);
   return Number.isSafeInteger(number) ? number : undefined;
 }
+
+/** A version further ahead of any clock would keep all later writes of its id from the table. */
+const dayMs = 86_400_000;
 
 function versionOf(record: ReceivedRecord, nowMs: number): number | undefined {
   if (record.headers.version !== undefined) return wholeHeader(record, "version");

@@ -130,6 +130,23 @@ describe("no user", () => {
     });
   });
 
+  test("has a version that is more than a day ahead of its own time and of now", () => {
+    const dayMs = 86_400_000;
+    const at = (ms: number, timestampMs: number) =>
+      reasonOf(record({ ...good, timestampMs, headers: { version: String(ms * 1000 + 1) } }));
+    for (const [own, ahead] of [
+      [now - 5000, now + dayMs],
+      [now + 5000, now + 5000 + dayMs],
+      [-1, now + dayMs],
+    ] as const) {
+      expect(at(ahead, own)).toEqual({
+        path: "version",
+        reason: `header version: "${ahead * 1000 + 1}" is more than a day ahead`,
+      });
+      expect(at(ahead - 1, own)).toHaveProperty("user");
+    }
+  });
+
   test.each(["2", "", "01", "1 ", "'); drop table x; --", "a\nb"])("has the format %j", (given) => {
     expect(reasonOf(record({ ...good, headers: { ...good.headers, format: given } }))).toEqual({
       path: "format",
