@@ -1,4 +1,5 @@
 import { decode, type ReceivedRecord, type VersionedUser } from "../domain/event.ts";
+import { type Original, originalOf } from "../domain/letter.ts";
 import type { Rejection } from "../domain/user.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
@@ -30,9 +31,11 @@ export interface RefusedRow {
   readonly rejection: Rejection;
 }
 
-/** A record that will never be a row: the whole of it, and why. */
+/** A record that will not be a row as things stand: as it was at first, and why. */
 export interface DeadLetter {
   readonly record: ReceivedRecord;
+  /** How often it has become one, this time included. */
+  readonly attempts: number;
   readonly stage: "decode" | "write";
   readonly rejection: Rejection;
 }
@@ -70,8 +73,8 @@ export async function topicToSink(
     const { rows, origins, letters } = decodeAll(records, now().getTime());
     const refused = await retry(() => sink.upsert(rows), { what: "the table", log, signal });
     for (const { index, rejection } of refused) {
-      const record = origins[index];
-      if (record) letters.push({ record, stage: "write", rejection });
+      const original = origins[index];
+      if (original) letters.push(letterOf(original, "write", rejection));
     }
     if (letters.length > 0) {
       await retry(() => deadLetters.put(letters), { what: "the dead-letter topic", log, signal });
@@ -90,16 +93,25 @@ export async function topicToSink(
 
 function decodeAll(records: readonly ReceivedRecord[], nowMs: number) {
   const rows: VersionedUser[] = [];
-  const origins: ReceivedRecord[] = [];
+  const origins: Original[] = [];
   const letters: DeadLetter[] = [];
-  for (const record of records) {
-    const decoded = decode(record, nowMs);
+  for (const each of records) {
+    const original = originalOf(each);
+    const decoded = decode(original.record, nowMs);
     if ("rejection" in decoded) {
-      letters.push({ record, stage: "decode", rejection: decoded.rejection });
+      letters.push(letterOf(original, "decode", decoded.rejection));
     } else {
       rows.push(decoded);
-      origins.push(record);
+      origins.push(original);
     }
   }
   return { rows, origins, letters };
+}
+
+function letterOf(
+  { record, attempts }: Original,
+  stage: DeadLetter["stage"],
+  rejection: Rejection,
+): DeadLetter {
+  return { record, attempts: attempts + 1, stage, rejection };
 }

@@ -1,4 +1,5 @@
 import { type ReceivedRecord, type VersionedUser, wholeHeader } from "../domain/event.ts";
+import type { LetterOrigin } from "../domain/letter.ts";
 import { parseApiUser, type User } from "../domain/user.ts";
 
 /** What each station holds, and where they differ. */
@@ -7,7 +8,10 @@ export interface Verification {
   readonly raw: number;
   readonly rejected: number;
   readonly pending: number;
-  /** Records on the topic now; dead letters, each origin once; rows in the table. */
+  /**
+   * Records on the topic now; dead letters neither replayed nor purged, each origin once; rows in
+   * the table.
+   */
   readonly topic: number;
   readonly deadLetters: number;
   readonly table: number;
@@ -44,9 +48,13 @@ export interface Ledger {
   counts(): Promise<Pick<Verification, "raw" | "rejected" | "pending">>;
   addRows(rows: readonly { id: string; version: number; digest: string }[]): Promise<void>;
   addUnconsumed(raws: readonly number[]): Promise<void>;
-  addDeadLetters(letters: readonly Letter[]): Promise<void>;
+  addDeadLetters(letters: readonly LetterOrigin[]): Promise<void>;
   totals(): Promise<Pick<Verification, "table" | "deadLetters" | "onTheWay">>;
-  /** All that should be in the table, but for the ids whose row is newer. */
+  /**
+   * All that should be in the table, but for the ids whose row is newer. A dead letter, also a
+   * purged one, excuses its raw row; not one that was replayed before `counts`: then the row is
+   * there, or its record is not consumed yet, or it is a dead letter once more.
+   */
   expected(): AsyncIterable<readonly Expected[]>;
   /**
    * Rows newer than expected, which may have come meanwhile: what was received of them, up to now.
@@ -54,13 +62,6 @@ export interface Ledger {
   newer(): AsyncIterable<readonly Expected[]>;
   /** Ids of rows whose id was never received, up to now. */
   invented(): AsyncIterable<readonly string[]>;
-}
-
-export interface Letter {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly raw: number | null;
 }
 
 export interface VerifiedStations {
@@ -76,7 +77,7 @@ export interface VerifiedStations {
       from?: ReadonlyMap<number, number>,
     ): AsyncIterable<readonly ReceivedRecord[]>;
     /** The record a dead letter is about. */
-    letter(record: ReceivedRecord): Letter;
+    letter(record: ReceivedRecord): LetterOrigin;
   };
 }
 

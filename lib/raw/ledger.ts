@@ -1,5 +1,6 @@
 import type { Expected, Ledger } from "../flow/verify.ts";
 import { asked, askedEach, type Sql } from "./client.ts";
+import { addLetters, lettersTable, settledLetter } from "./letters.ts";
 
 /** Rows held in memory at once while comparing. */
 const pageRows = 2000;
@@ -15,6 +16,15 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
     asked("note what was seen", async () => {
       if (values.length > 0) await own.unsafe(statement, [JSON.stringify(values)]);
     });
+  // Up to now, and not as the snapshot has it: what is purged meanwhile is missing on the topic.
+  async function* purged() {
+    const pages = sql<{ raw: number }[]>`
+      select raw_id as raw from settled_letters
+      where outcome = 'purged' and raw_id is not null`.cursor(pageRows);
+    for await (const page of askedEach("look for purged letters", pages)) {
+      yield page.map(({ raw }) => raw);
+    }
+  }
   return {
     counts: () =>
       asked("count what was received", async () => {
@@ -41,25 +51,25 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
          on conflict do nothing`,
         raws,
       ),
-    addDeadLetters: (letters) =>
-      add(
-        `insert into seen_letters
-         select topic, partition, "offset", raw from json_to_recordset($1::text::json)
-           as x (topic text, partition integer, "offset" bigint, raw bigint)
-         on conflict do nothing`,
-        letters,
-      ),
+    addDeadLetters: (letters) => add(addLetters, letters),
     totals: () =>
       asked("count what was seen", async () => {
         await own.unsafe("analyze seen_rows, seen_unconsumed, seen_letters");
-        const [row] = await own<{ table: number; deadLetters: number; onTheWay: number }[]>`
-          select (select count(*) from seen_rows) as table,
-            (select count(*) from seen_letters) as "deadLetters",
+        const [row] = await own.unsafe<{ table: number; deadLetters: number; onTheWay: number }[]>(
+          `select (select count(*) from seen_rows) as table,
+            (select count(*) from seen_letters l where not exists (${settledLetter})) as "deadLetters",
             (select count(*) from seen_unconsumed u join raw_users r on r.id = u.raw_id
-              where not exists (select from outbox o where o.raw_id = r.id)) as "onTheWay"`;
+              where not exists (select from outbox o where o.raw_id = r.id)) as "onTheWay"`,
+        );
         return row ?? { table: 0, deadLetters: 0, onTheWay: 0 };
       }),
     async *expected() {
+      for await (const page of purged()) {
+        await add(
+          "insert into seen_purged select value::bigint from json_array_elements_text($1::text::json)",
+          page,
+        );
+      }
       await asked("find out what should be there", () => own.unsafe(findExpected));
       const pages = own<Expected[]>`
         select e.id, e.version, r.payload, s.version as "rowVersion",
@@ -93,7 +103,9 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
     [Symbol.asyncDispose]: async () => {
       await own.unsafe("rollback").catch(() => {});
       await own
-        .unsafe("drop table if exists seen_rows, seen_unconsumed, seen_expected, seen_letters")
+        .unsafe(
+          "drop table if exists seen_rows, seen_unconsumed, seen_expected, seen_letters, seen_purged",
+        )
         .catch(() => {});
       own.release();
     },
@@ -104,14 +116,13 @@ const tables = `
   create temporary table seen_rows (id uuid primary key, version bigint, digest uuid);
   create temporary table seen_unconsumed (raw_id bigint primary key);
   create temporary table seen_expected (id uuid primary key, raw_id bigint, version bigint);
-  create temporary table seen_letters (
-    topic text, partition integer, "offset" bigint, raw_id bigint,
-    primary key (topic, partition, "offset"));
+  create temporary table seen_purged (raw_id bigint);
+  ${lettersTable}
   create index on seen_letters (raw_id);`;
 
 /**
  * Of each id the newest version that the group has consumed, and that was neither refused nor a
- * dead letter.
+ * dead letter, unless that was replayed.
  */
 const findExpected = `
   truncate seen_expected;
@@ -122,6 +133,10 @@ const findExpected = `
     and not exists (select from outbox o where o.raw_id = r.id)
     and not exists (select from rejected_users j where j.raw_id = r.id)
     and not exists (select from seen_unconsumed u where u.raw_id = r.id)
-    and not exists (select from seen_letters l where l.raw_id = r.id)
+    and not exists (
+      select from seen_letters l
+      where l.raw_id = r.id
+        and not exists (select from (${settledLetter}) settled where outcome = 'replayed'))
+    and not exists (select from seen_purged p where p.raw_id = r.id)
   order by user_id, version desc;
   analyze seen_expected;`;

@@ -1,9 +1,11 @@
 import type { Config } from "../config.ts";
+import type { LetterIndex } from "../flow/letters.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { asked, connect, shownUrl } from "./client.ts";
 import { openLedger } from "./ledger.ts";
+import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
 import { createOutbox, type RawOutbox } from "./outbox.ts";
 import { createRuns, type Runs } from "./runs.ts";
@@ -16,6 +18,8 @@ export interface RawStore extends AsyncDisposable {
   readonly schedule: ScheduleStore;
   /** Compares what was received with what arrived. */
   openLedger(): Promise<Ledger & AsyncDisposable>;
+  /** Remembers what became of dead letters. */
+  openLetterIndex(): Promise<LetterIndex & AsyncDisposable>;
   /** A few raw rows, to look at: the newest. */
   sample(count: number): Promise<readonly Record<string, unknown>[]>;
   /** Resolves when PostgreSQL answers a query. */
@@ -51,6 +55,7 @@ export async function openRawStore(
     outbox,
     schedule: createScheduleStore(sql),
     openLedger: () => openLedger(sql),
+    openLetterIndex: () => openLetterIndex(sql),
     sample: (count) =>
       asked("read some raw rows", async () => [
         ...(await sql`

@@ -1,8 +1,14 @@
 import type { Config } from "../config.ts";
 import { type ReceivedRecord, wholeHeader } from "../domain/event.ts";
+import {
+  attemptsOf,
+  isPlace,
+  type LetterOrigin,
+  replayHeaders,
+  withoutHeaders,
+} from "../domain/letter.ts";
 import { PipelineError } from "../errors.ts";
 import type { DeadLetter, DeadLetters } from "../flow/topic-to-sink.ts";
-import type { Letter } from "../flow/verify.ts";
 import { maxDeadLetterBytes, type TopicOptions } from "./kafka.ts";
 import { type OutgoingRecord, openSender } from "./producer.ts";
 
@@ -44,18 +50,27 @@ export const letterHeaders = {
   bytes: "errors.value.bytes",
 } as const;
 
+/** What a letter says of itself: no record's own headers of these names are kept. */
+export const reservedHeaders: readonly string[] = [
+  ...Object.values(letterHeaders),
+  ...Object.values(replayHeaders),
+];
+
 /**
  * The record that a dead letter is about; a letter of another writer, without our headers, is its
  * own.
  */
-export function letterOrigin(record: ReceivedRecord): Letter {
+export function letterOrigin(record: ReceivedRecord): LetterOrigin {
   const raw = wholeHeader(record, "raw") ?? null;
-  const topic = record.headers[letterHeaders.topic]?.toString();
-  const partition = wholeHeader(record, letterHeaders.partition);
-  const offset = wholeHeader(record, letterHeaders.offset);
-  return topic !== undefined && partition !== undefined && offset !== undefined
-    ? { topic, partition, offset, raw }
-    : { topic: record.topic, partition: record.partition, offset: record.offset, raw };
+  const attempts = attemptsOf(record) ?? 1;
+  const timestampMs = wholeHeader(record, replayHeaders.timestamp) ?? record.timestampMs;
+  const told = {
+    topic: record.headers[letterHeaders.topic]?.toString() ?? "",
+    partition: wholeHeader(record, letterHeaders.partition) ?? -1,
+    offset: wholeHeader(record, letterHeaders.offset) ?? -1,
+  };
+  const { topic, partition, offset } = isPlace(told) ? told : record;
+  return { topic, partition, offset, timestampMs, attempts, raw };
 }
 
 /**
@@ -73,20 +88,23 @@ function bareLetterRecord(letter: DeadLetter): OutgoingRecord {
   };
 }
 
-function letterRecord({ record, stage, rejection }: DeadLetter): OutgoingRecord {
+function letterRecord({ record, attempts, stage, rejection }: DeadLetter): OutgoingRecord {
+  const { timestampMs } = record;
   return {
     key: record.key,
     value: record.value,
     headers: [
-      ...Object.entries(record.headers)
-        .filter(([name]) => !Object.values<string>(letterHeaders).includes(name))
-        .map(([name, value]) => ({ [name]: value })),
+      ...Object.entries(withoutHeaders(record.headers, reservedHeaders)).map(([name, value]) => ({
+        [name]: value,
+      })),
       { [letterHeaders.topic]: record.topic },
       { [letterHeaders.partition]: String(record.partition) },
       { [letterHeaders.offset]: String(record.offset) },
       { [letterHeaders.stage]: stage },
       { [letterHeaders.message]: rejection.reason },
       { [letterHeaders.path]: rejection.path },
+      { [replayHeaders.attempts]: String(attempts) },
+      ...(timestampMs < 0 ? [] : [{ [replayHeaders.timestamp]: String(timestampMs) }]),
     ],
   };
 }

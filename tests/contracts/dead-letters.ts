@@ -7,6 +7,7 @@ export interface FoundLetter {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+  readonly attempts: number;
   readonly stage: string;
   readonly reason: string;
   readonly path: string;
@@ -24,6 +25,7 @@ export interface OpenDeadLetters extends AsyncDisposable {
 export function deadLettersContract(name: string, open: () => Promise<OpenDeadLetters>): void {
   const letter = (offset: number, parts: Parameters<typeof record>[0] = {}): DeadLetter => ({
     record: record({ partition: 2, offset, ...parts }),
+    attempts: 1,
     stage: "decode",
     rejection: { path: "email", reason: `email: nothing is not text (${offset})` },
   });
@@ -35,7 +37,8 @@ export function deadLettersContract(name: string, open: () => Promise<OpenDeadLe
       await it.deadLetters.put([letter(7, { key: "ada", value: Buffer.from("not json") })]);
       expect(await it.found()).toEqual([
         {
-          ...{ topic: "users_created", partition: 2, offset: 7, stage: "decode", path: "email" },
+          ...{ topic: "users_created", partition: 2, offset: 7, attempts: 1 },
+          ...{ stage: "decode", path: "email" },
           ...{ reason: "email: nothing is not text (7)", key: "ada", value: "not json" },
         },
       ]);
@@ -54,6 +57,12 @@ export function deadLettersContract(name: string, open: () => Promise<OpenDeadLe
         ["", "", "decode"],
         ["k", null, "write"],
       ]);
+    });
+
+    test("what failed again says how often", async () => {
+      await using it = await open();
+      await it.deadLetters.put([{ ...letter(7), attempts: 3 }]);
+      expect((await it.found()).map(({ attempts }) => attempts)).toEqual([3]);
     });
 
     test("none to keep is kept at once", async () => {

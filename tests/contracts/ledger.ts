@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { digestOf, type Ledger } from "../../lib/flow/verify.ts";
-import type { RawEntry } from "../fakes/ledger.ts";
+import type { RawEntry, Settled } from "../fakes/ledger.ts";
 import { apiUsers, judgedPage, users } from "../users.ts";
 
 export interface OpenLedger extends AsyncDisposable {
   readonly ledger: Ledger;
   /** Receives more after the ledger was opened. */
   receive(more: readonly RawEntry[]): Promise<void>;
+  /** Remembers what became of letters, newest outcome last. */
+  settle(settled: readonly Settled[]): Promise<void>;
 }
 
 /** What every ledger must do, the fake as well as the real one. */
@@ -30,6 +32,9 @@ export function ledgerContract(
     id: id ?? "",
     version,
     digest: digestOf(Object.assign({}, ...users(1, "same"))),
+  });
+  const letterOf = ({ raw }: Pick<RawEntry, "raw">, attempts = 1) => ({
+    ...{ topic: "t", partition: 0, offset: 5, timestampMs: 1000, attempts, raw },
   });
   const expectedOf = async (ledger: Ledger) => (await Array.fromAsync(ledger.expected())).flat();
   const inventedOf = async (ledger: Ledger) => {
@@ -100,11 +105,72 @@ export function ledgerContract(
       if (!good || !dead) throw new Error("no entries");
       await using it = await open([good, dead]);
       await it.ledger.counts();
-      const letter = { topic: "t", partition: 0, offset: 5, raw: dead.raw };
+      const letter = letterOf(dead);
       await it.ledger.addDeadLetters([letter, letter]);
       await it.ledger.addDeadLetters([letter, { ...letter, offset: 6, raw: null }]);
       expect(await it.ledger.totals()).toMatchObject({ deadLetters: 2 });
       expect((await expectedOf(it.ledger)).map(({ id }) => id)).toEqual([good.id ?? ""]);
+    });
+
+    test("a letter of a topic made anew under the same name is another one", async () => {
+      const [dead, later] = entries(2);
+      if (!dead || !later) throw new Error("no entries");
+      await using it = await open([dead, later]);
+      await it.settle([{ letter: letterOf(dead), outcome: "replayed" }]);
+      await it.ledger.counts();
+      await it.ledger.addDeadLetters([letterOf(dead), { ...letterOf(later), timestampMs: 2000 }]);
+      expect(await it.ledger.totals()).toMatchObject({ deadLetters: 1 });
+      expect((await expectedOf(it.ledger)).map(({ id }) => id)).toEqual([dead.id ?? ""]);
+    });
+
+    test("a letter that was replayed is none any more, and its raw row is expected", async () => {
+      const [dead] = entries(1);
+      if (!dead) throw new Error("no entry");
+      await using it = await open([dead]);
+      await it.settle([{ letter: letterOf(dead, 2), outcome: "replayed" }]);
+      await it.ledger.counts();
+      await it.ledger.addDeadLetters([letterOf(dead, 1), letterOf(dead, 2)]);
+      expect(await it.ledger.totals()).toMatchObject({ deadLetters: 0 });
+      expect((await expectedOf(it.ledger)).map(({ id }) => id)).toEqual([dead.id ?? ""]);
+    });
+
+    test("a letter that was replayed and came back is one, in whatever order it is read", async () => {
+      const [dead] = entries(1);
+      if (!dead) throw new Error("no entry");
+      for (const attempts of [
+        [1, 2],
+        [2, 1],
+      ]) {
+        await using it = await open([dead]);
+        await it.settle([{ letter: letterOf(dead, 1), outcome: "replayed" }]);
+        await it.ledger.counts();
+        for (const each of attempts) await it.ledger.addDeadLetters([letterOf(dead, each)]);
+        expect(await it.ledger.totals()).toMatchObject({ deadLetters: 1 });
+        expect(await expectedOf(it.ledger)).toEqual([]);
+      }
+    });
+
+    test("a letter replayed after counting still excuses its raw row", async () => {
+      const [dead] = entries(1);
+      if (!dead) throw new Error("no entry");
+      await using it = await open([dead]);
+      await it.ledger.counts();
+      await it.settle([{ letter: letterOf(dead), outcome: "replayed" }]);
+      await it.ledger.addDeadLetters([letterOf(dead)]);
+      expect(await expectedOf(it.ledger)).toEqual([]);
+    });
+
+    test("a letter purged before or after counting is none, and excuses its raw row for good", async () => {
+      const [first, second] = entries(2);
+      if (!first || !second) throw new Error("no entries");
+      await using it = await open([first, second]);
+      await it.settle([{ letter: letterOf(first), outcome: "purged" }]);
+      await it.ledger.counts();
+      await it.settle([{ letter: { ...letterOf(second), offset: 6 }, outcome: "purged" }]);
+      // The first is still on the topic, the second is not.
+      await it.ledger.addDeadLetters([letterOf(first)]);
+      expect(await it.ledger.totals()).toMatchObject({ deadLetters: 0 });
+      expect(await expectedOf(it.ledger)).toEqual([]);
     });
 
     test("of a newer row it is told what was received of that version by then, or nothing", async () => {

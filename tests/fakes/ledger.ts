@@ -1,4 +1,5 @@
-import type { Expected, Ledger, Letter } from "../../lib/flow/verify.ts";
+import { type LetterOrigin, placeText } from "../../lib/domain/letter.ts";
+import type { Expected, Ledger } from "../../lib/flow/verify.ts";
 
 /** A raw row, and whether it is on the topic. */
 export interface RawEntry {
@@ -10,17 +11,35 @@ export interface RawEntry {
   readonly state: "published" | "pending" | "rejected";
 }
 
-/** Rows added to `raws` after `counts` are received too late to be expected. */
-export function createFakeLedger(raws: readonly RawEntry[]): Ledger {
+/** What became of a letter and of those of its record before it. */
+export interface Settled {
+  readonly letter: LetterOrigin;
+  readonly outcome: "replayed" | "purged";
+}
+
+/**
+ * Rows added to `raws` after `counts` are received too late to be expected, and what is replayed
+ * after it is no less an excuse; what is purged is one at once.
+ */
+export function createFakeLedger(
+  raws: readonly RawEntry[],
+  settled: readonly Settled[] = [],
+): Ledger {
   let received: readonly RawEntry[] = [];
   const rows = new Map<string, { id: string; version: number; digest: string }>();
   const newer: Expected[] = [];
   const unconsumed = new Set<number>();
-  const letters = new Map<string, Letter>();
+  const letters = new Map<string, LetterOrigin>();
+  let before: readonly Settled[] = [];
+  const outcomeOf = (letter: LetterOrigin) =>
+    before.find(
+      (each) => keyOf(each.letter) === keyOf(letter) && each.letter.attempts >= letter.attempts,
+    )?.outcome;
   const inState = (state: RawEntry["state"]) => received.filter((row) => row.state === state);
   return {
     counts: async () => {
       received = [...raws];
+      before = [...settled];
       const [pending, rejected] = [inState("pending").length, inState("rejected").length];
       return { raw: received.length, rejected, pending };
     },
@@ -31,16 +50,20 @@ export function createFakeLedger(raws: readonly RawEntry[]): Ledger {
       for (const raw of more) unconsumed.add(raw);
     },
     addDeadLetters: async (more) => {
-      for (const letter of more)
-        letters.set(`${letter.topic}/${letter.partition}/${letter.offset}`, letter);
+      for (const letter of more) {
+        if ((letters.get(keyOf(letter))?.attempts ?? 0) < letter.attempts)
+          letters.set(keyOf(letter), letter);
+      }
     },
     totals: async () => ({
       table: rows.size,
-      deadLetters: letters.size,
+      deadLetters: [...letters.values()].filter((letter) => !outcomeOf(letter)).length,
       onTheWay: inState("published").filter(({ raw }) => unconsumed.has(raw)).length,
     }),
     async *expected() {
-      const dead = new Set([...letters.values()].map(({ raw }) => raw));
+      const excusing = [...letters.values()].filter((letter) => outcomeOf(letter) !== "replayed");
+      const purged = settled.filter(({ outcome }) => outcome === "purged");
+      const dead = new Set([...excusing, ...purged.map(({ letter }) => letter)].map((l) => l.raw));
       const newest = new Map<string, Expected>();
       for (const { raw, id, version, payload } of inState("published")) {
         if (id === null || unconsumed.has(raw) || dead.has(raw)) continue;
@@ -71,4 +94,8 @@ export function createFakeLedger(raws: readonly RawEntry[]): Ledger {
       yield ids.map(({ id }) => id);
     },
   };
+}
+
+function keyOf(letter: LetterOrigin): string {
+  return `${placeText(letter)} ${letter.timestampMs}`;
 }

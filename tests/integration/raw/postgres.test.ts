@@ -9,6 +9,7 @@ import { ledgerContract } from "../../contracts/ledger.ts";
 import { outboxContract } from "../../contracts/outbox.ts";
 import { runsContract } from "../../contracts/runs.ts";
 import { failureOf } from "../../failure.ts";
+import type { Settled } from "../../fakes/ledger.ts";
 import { testPostgres } from "../../servers.ts";
 import { openDatabase, type TestDatabase, uniqueIdentifier } from "../../stations.ts";
 import { until } from "../../until.ts";
@@ -108,7 +109,11 @@ ledgerContract("the ledger in PostgreSQL", async (raws) => {
   await receive(raws);
   const ledger = opening.use(await it.openLedger());
   const owned = opening.move();
-  return { ledger, receive, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const settle = async (settled: readonly Settled[]) => {
+    await using index = await it.openLetterIndex();
+    for (const { letter, outcome } of settled) await index.settle([letter], outcome);
+  };
+  return { ledger, receive, settle, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 });
 
 describe("the schema", () => {

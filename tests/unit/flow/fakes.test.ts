@@ -7,7 +7,7 @@ import { runsContract } from "../../contracts/runs.ts";
 import { sinkContract } from "../../contracts/sink.ts";
 import { sourceContract } from "../../contracts/source.ts";
 import { createFakeDeadLetters } from "../../fakes/dead-letters.ts";
-import { createFakeLedger } from "../../fakes/ledger.ts";
+import { createFakeLedger, type Settled } from "../../fakes/ledger.ts";
 import { createFakeOutbox } from "../../fakes/outbox.ts";
 import { createFakePublisher } from "../../fakes/publisher.ts";
 import { createFakeTopic } from "../../fakes/record-source.ts";
@@ -74,8 +74,8 @@ sinkContract("the fake sink", async () => {
 deadLettersContract("the fake dead letters", async () => {
   const deadLetters = createFakeDeadLetters();
   const found = async () =>
-    deadLetters.letters.map(({ record, stage, rejection }) => ({
-      ...{ topic: record.topic, partition: record.partition, offset: record.offset },
+    deadLetters.letters.map(({ record, attempts, stage, rejection }) => ({
+      ...{ topic: record.topic, partition: record.partition, offset: record.offset, attempts },
       ...{ stage, reason: rejection.reason, path: rejection.path },
       ...{ key: record.key?.toString() ?? null, value: record.value?.toString() ?? null },
     }));
@@ -87,5 +87,7 @@ sourceContract("the fake source", async () => ({ ...closed, source: createFakeSo
 ledgerContract("the fake ledger", async (raws) => {
   const all = [...raws];
   const receive = async (more: typeof raws) => void all.push(...more);
-  return { ...closed, ledger: createFakeLedger(all), receive };
+  const settled: Settled[] = [];
+  const settle = async (more: readonly Settled[]) => void settled.push(...more);
+  return { ...closed, ledger: createFakeLedger(all, settled), receive, settle };
 });

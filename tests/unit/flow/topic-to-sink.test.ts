@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { encode } from "../../../lib/domain/event.ts";
+import { replayRecord } from "../../../lib/domain/letter.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import { type BatchResult, type Sink, topicToSink } from "../../../lib/flow/topic-to-sink.ts";
 import { silentLog as log } from "../../../lib/log.ts";
@@ -57,11 +58,13 @@ describe("a batch", () => {
     expect(letters.letters).toEqual([
       {
         record: poison[0] ?? record(),
+        attempts: 1,
         stage: "decode",
         rejection: { path: "", reason: "value: nothing is not an object" },
       },
       {
         record: poison[1] ?? record(),
+        attempts: 1,
         stage: "decode",
         rejection: { path: "", reason: "value: there is none" },
       },
@@ -85,6 +88,25 @@ describe("a batch", () => {
       [0, "decode"],
       [1, "write"],
     ]);
+  });
+
+  test("with a replayed record treats it as the one it was, which fails once more", async () => {
+    const [topic, sink, letters] = [createFakeTopic(), createFakeSink(), createFakeDeadLetters()];
+    const [good] = rows(1);
+    if (!good) throw new Error("no rows");
+    const { user } = good;
+    const first = [
+      record({ offset: 4, value: user, timestampMs: 1_600_000_000_000 }),
+      record({ offset: 5, value: Buffer.from("not json"), headers: { x: "y" } }),
+    ];
+    const again = first.map((each, at) => {
+      const { key, value, headers } = replayRecord({ record: each, attempts: 3 });
+      return record({ offset: 90 + at, key, value, headers: Object.assign({}, ...headers) });
+    });
+    topic.add(...again);
+    await topicToSink(topic.open({ drain: true }), sink, letters, { log, signal: never, now });
+    expect([...sink.rows.values()]).toEqual([{ user, version: 1_600_000_000_000_004 }]);
+    expect(letters.letters).toMatchObject([{ record: { ...first[1] }, attempts: 4 }]);
   });
 
   test("is written, then dead-lettered, then committed", async () => {

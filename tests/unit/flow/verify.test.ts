@@ -60,7 +60,7 @@ function verified(
         },
         letter: ({ partition, offset, headers }) => {
           const raw = headers.raw ? Number(headers.raw) : null;
-          return { topic: "users", partition, offset, raw };
+          return { topic: "users", partition, offset, timestampMs: 0, attempts: 1, raw };
         },
       },
     },
