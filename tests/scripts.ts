@@ -1,5 +1,5 @@
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { until } from "./until.ts";
 
 /** Scripts as users start them: processes of their own, with settings from the environment. */
@@ -19,6 +19,9 @@ export interface RunningScript extends AsyncDisposable {
   readonly stderr: string;
   /** Resolves when it has written this to standard error. */
   says(text: string | RegExp): Promise<void>;
+  /** Resolves when it has written this to standard output. */
+  prints(text: string): Promise<void>;
+  signal(signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"): void;
   /** Sends a signal, if one is given, and resolves when it has ended. */
   end(signal?: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<ScriptEnd>;
 }
@@ -31,7 +34,17 @@ export function startScript(
   args: readonly string[] = [],
   settings: Settings = {},
 ): RunningScript {
-  const child = Bun.spawn([process.execPath, join(scripts, `${name}.ts`), ...args], {
+  return startProgram(join(scripts, `${name}.ts`), args, settings);
+}
+
+/** As `startScript`, for a program that lies elsewhere. */
+export function startProgram(
+  path: string,
+  args: readonly string[] = [],
+  settings: Settings = {},
+): RunningScript {
+  const name = basename(path, ".ts");
+  const child = Bun.spawn([process.execPath, path, ...args], {
     cwd: tmpdir(),
     env: { PATH: Bun.env.PATH ?? "", HOME: Bun.env.HOME ?? "", ...settings },
     stdin: "ignore",
@@ -53,6 +66,11 @@ export function startScript(
   };
   const says = (text: string | RegExp) =>
     typeof text === "string" ? written.stderr.includes(text) : text.test(written.stderr);
+  const hasWritten = async (wanted: string | RegExp, there: () => boolean) => {
+    const gone = () => child.exitCode !== null || child.signalCode !== null;
+    await until(() => there() || gone(), { what: `${name} says ${wanted}` });
+    if (!there()) throw new Error(`${name} ended before it said ${wanted}:\n${written.stderr}`);
+  };
   return {
     pid: child.pid,
     get stdout() {
@@ -61,10 +79,9 @@ export function startScript(
     get stderr() {
       return written.stderr;
     },
-    says: async (text) => {
-      await until(() => says(text) || child.exitCode !== null, { what: `${name} says ${text}` });
-      if (!says(text)) throw new Error(`${name} ended before it said ${text}:\n${written.stderr}`);
-    },
+    says: (text) => hasWritten(text, () => says(text)),
+    prints: (text) => hasWritten(text, () => written.stdout.includes(text)),
+    signal: (signal) => child.kill(signal),
     end: (signal) => {
       if (signal) child.kill(signal);
       return ended();
@@ -95,7 +112,7 @@ export async function jsonOf<T>(
 ): Promise<T> {
   const end = await runScript(name, [...args, "--json"], settings);
   if (end.exitCode !== exitCode)
-    throw new Error(`${name} ended with ${end.exitCode}: ${end.stderr}`);
+    throw new Error(`${name} ended with ${end.exitCode}: ${end.stderr}${end.stdout}`);
   return JSON.parse(end.stdout);
 }
 

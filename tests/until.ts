@@ -3,16 +3,18 @@ export interface UntilOptions {
   readonly timeoutMs?: number;
   /** What is waited for, for the message. */
   readonly what?: string;
+  /** Between two looks: longer where a look costs something. */
+  readonly everyMs?: number;
 }
 
 /** Resolves as soon as the condition holds; rejects when it does not within the time. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  { timeoutMs = 120_000, what = String(condition) }: UntilOptions = {},
+  { timeoutMs = 120_000, what = String(condition), everyMs = 5 }: UntilOptions = {},
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

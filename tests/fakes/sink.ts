@@ -10,8 +10,7 @@ export function createFakeSink(): FakeSink {
   const rows = new Map<string, VersionedUser>();
   return {
     rows,
-    async upsert(given, signal) {
-      signal.throwIfAborted();
+    async upsert(given) {
       const refused: RefusedRow[] = [];
       for (const [index, row] of given.entries()) {
         const there = rows.get(row.user.id);
