@@ -213,7 +213,7 @@ async function keptRows({ sql }: Scene, run = 0): Promise<number> {
 }
 
 /** Rows of the outbox that a relay holds in its transaction. */
-async function takenFromOutbox({ sql }: Scene): Promise<Set<number>> {
+export async function takenFromOutbox({ sql }: Scene): Promise<Set<number>> {
   const all = await sql<{ raw: number }[]>`select raw_id as raw from outbox`;
   const free = await sql<{ raw: number }[]>`
     select raw_id as raw from outbox for update skip locked`;

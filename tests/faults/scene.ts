@@ -1,10 +1,12 @@
 import { silentLog as log } from "../../lib/log.ts";
+import type { Sql } from "../../lib/raw/client.ts";
 import { openRawStore, type RawStore } from "../../lib/raw/postgres.ts";
 import { ensureTopics } from "../../lib/topic/kafka.ts";
 import { openSender, type Sender } from "../../lib/topic/producer.ts";
 import { openReader, type Reader } from "../../lib/topic/reader.ts";
 import { type RunningScript, startScript } from "../scripts.ts";
 import { openPipeline, type TestKeyspace } from "../stations.ts";
+import { until } from "../until.ts";
 import { never } from "../users.ts";
 import { type ChangingApi, startChangingApi } from "./changing-api.ts";
 import type { Stations } from "./invariant.ts";
@@ -20,6 +22,8 @@ export interface Scene extends Stations, AsyncDisposable {
   poison(records: number): Promise<void>;
   /** Time passes: workers that have died have been silent for long enough. */
   outwait(): Promise<void>;
+  /** Time passes: PostgreSQL ends the transactions of workers that stand still. */
+  outwaitTransactions(): Promise<void>;
 }
 
 /** The least that brokers allow by default (group.min.session.timeout.ms). */
@@ -58,8 +62,19 @@ export async function openScene(
       await database.sql`
         update runs set heartbeat_at = now() - interval '1 hour' where state = 'running'`;
     },
+    outwaitTransactions: () => endIdleTransactions(database.sql),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** As `idle_in_transaction_session_timeout` does; what still works is waited for. */
+async function endIdleTransactions(sql: Sql): Promise<void> {
+  await until(async () => {
+    const [open] = await sql<{ count: number }[]>`
+      select count(pg_terminate_backend(pid)) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null`;
+    return open?.count === 0;
+  });
 }
 
 /** A script that works while others are broken. */
@@ -79,12 +94,23 @@ export function endingWell(script: RunningScript): AsyncDisposable {
   };
 }
 
-const poisons: readonly (string | null)[] = ["not json", "{}", "[]", null, '{"id":"42"}', "\0\ufffd"];
+const poisons: readonly (string | null)[] = [
+  "not json",
+  "{}",
+  "[]",
+  null,
+  '{"id":"42"}',
+  "\0\ufffd",
+];
 
 async function putPoison(sender: Sender, records: number): Promise<void> {
   const some = Array.from({ length: records }, (_, at) => poisons[at % poisons.length] ?? null);
   const refused = await sender.send(
-    some.map((value) => ({ key: null, value: value && Buffer.from(value), headers: [] })),
+    some.map((value) => ({
+      key: null,
+      value: value === null ? null : Buffer.from(value),
+      headers: [],
+    })),
   );
   if (refused.length > 0) throw new Error(`poison refused: ${Bun.inspect(refused)}`);
 }

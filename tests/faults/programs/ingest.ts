@@ -1,6 +1,6 @@
+import { performRuns } from "../../../lib/flow/perform-runs.ts";
 import type { Publisher } from "../../../lib/flow/raw-to-topic.ts";
 import { rawToTopic } from "../../../lib/flow/raw-to-topic.ts";
-import { performRuns } from "../../../lib/flow/perform-runs.ts";
 import type { Source } from "../../../lib/flow/source-to-raw.ts";
 import { openRawStore } from "../../../lib/raw/postgres.ts";
 import { run } from "../../../lib/run.ts";
