@@ -22,9 +22,10 @@ export interface Sink {
   /**
    * Writes every row, so that for each id the newest version stands whatever the order of calls.
    * Resolves when all are acknowledged but those it names, which the store refuses each by itself,
-   * for good.
+   * for good. When the signal aborts no further write starts; unless all was written, it rejects
+   * with the signal's reason once those under way have ended, or their time is up.
    */
-  upsert(rows: readonly VersionedUser[]): Promise<readonly RefusedRow[]>;
+  upsert(rows: readonly VersionedUser[], signal: AbortSignal): Promise<readonly RefusedRow[]>;
 }
 export interface RefusedRow {
   readonly index: number;
@@ -71,7 +72,11 @@ export async function topicToSink(
 ): Promise<void> {
   await topic.batches(async (records) => {
     const { rows, origins, letters } = decodeAll(records, now().getTime());
-    const refused = await retry(() => sink.upsert(rows), { what: "the table", log, signal });
+    const refused = await retry(() => sink.upsert(rows, signal), {
+      what: "the table",
+      log,
+      signal,
+    });
     for (const { index, rejection } of refused) {
       const original = origins[index];
       if (original) letters.push(letterOf(original, "write", rejection));

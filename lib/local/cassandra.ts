@@ -74,7 +74,9 @@ const stream = 7;
 
 async function answers(port: number): Promise<boolean> {
   // OPTIONS (5) in version 4 of the native protocol, without a body; the answer is SUPPORTED (6).
-  const answer = await ask(port, new Uint8Array([4, 0, 0, stream, 5, 0, 0, 0, 0]));
+  const options = new Uint8Array([4, 0, 0, stream, 5, 0, 0, 0, 0]);
+  // Where its settings ask clients for TLS, it hangs up on others.
+  const answer = (await ask(port, options)) ?? (await ask(port, options, { tls: true }));
   return answer !== undefined && answer[3] === stream && answer[4] === 6;
 }
 

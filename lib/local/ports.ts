@@ -62,6 +62,12 @@ export function listeningInodes(table: string, port: number): string[] {
     .flatMap((fields) => fields[9] ?? []);
 }
 
+export interface AskOptions {
+  readonly timeoutMs?: number;
+  /** Over TLS, whoever answers: it is a process of this machine that we started. */
+  readonly tls?: boolean;
+}
+
 /**
  * Sends `request` to a local port; the first bytes of the answer, undefined when none comes in
  * time.
@@ -69,7 +75,7 @@ export function listeningInodes(table: string, port: number): string[] {
 export async function ask(
   port: number,
   request: Uint8Array,
-  timeoutMs = 2000,
+  { timeoutMs = 2000, tls = false }: AskOptions = {},
 ): Promise<Uint8Array | undefined> {
   const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
   const stop = new AbortController();
@@ -77,8 +83,10 @@ export async function ask(
     const socket = await Bun.connect({
       hostname: loopback,
       port,
+      ...(tls ? { tls: { rejectUnauthorized: false } } : {}),
       socket: {
-        open: (socket) => void socket.write(request),
+        open: (socket) => void (tls || socket.write(request)),
+        handshake: (socket) => void socket.write(request),
         data: (_socket, bytes) => resolve(Uint8Array.from(bytes)),
         close: () => resolve(undefined),
         error: () => resolve(undefined),

@@ -59,17 +59,15 @@ async function dataDir(home: string): Promise<string> {
 
 const sharedDir = "/var/lib/users-pipeline";
 
-/**
- * StartupMessage of protocol 3.0 for user and database "postgres"; anyone local may log in, so R
- * comes.
- */
+/** StartupMessage of protocol 3.0 for user and database "postgres". */
 const startup = new TextEncoder().encode(
   "\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0",
 );
 
 async function answers(port: number): Promise<boolean> {
-  const answer = await ask(port, startup);
-  return answer?.[0] === "R".charCodeAt(0);
+  const answer = new TextDecoder("latin1").decode(await ask(port, startup));
+  // R asks who we are, or lets us in. E refuses: all, while it starts (57P03), or us.
+  return answer.startsWith("R") || (answer.startsWith("E") && !answer.includes("C57P03"));
 }
 
 async function prepare(place: Place): Promise<Launch> {

@@ -1,13 +1,16 @@
 import postgres, { type TransactionSql } from "postgres";
 import { type ErrorCode, PipelineError } from "../errors.ts";
+import { securedUrl } from "./tls.ts";
 
 /** What all parts of the raw store share: the pool, and its errors in our words. */
 
 export type Sql = ReturnType<typeof connect>;
 
 /** A pool. Whole numbers of 64 bits come as numbers: ours stay below 2^53. */
-export function connect(url: string) {
+export function connect(address: string) {
+  const { url, ssl } = securedUrl(address);
   return postgres(url, {
+    ssl,
     max: 8,
     connect_timeout: 10,
     onnotice: () => {},

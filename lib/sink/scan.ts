@@ -1,9 +1,9 @@
-import type { Client, types } from "cassandra-driver";
+import type { types } from "cassandra-driver";
 import type { Config } from "../config.ts";
 import type { VersionedUser } from "../domain/event.ts";
 import type { User } from "../domain/user.ts";
-import { asked } from "./client.ts";
 import { columns, tableExists } from "./schema.ts";
+import type { Store } from "./store.ts";
 
 /** Reads the whole table, of any size, a slice of the token ring at a time. */
 export interface Scan {
@@ -19,20 +19,20 @@ export interface Scan {
 const slices = 64n;
 const pageRows = 2000;
 
-export function createScan(client: Client, { keyspace, table }: Config["sink"]): Scan {
+export function createScan(store: Store, { keyspace, table }: Config["sink"]): Scan {
   const names = columns.join(", ");
   const slice =
     `select ${names}, writetime(first_name) as version from ${keyspace}.${table} ` +
     "where token(id) >= ? and token(id) <= ?";
   return {
     async *scan() {
-      if (!(await asked("look for the table", () => tableExists(client, { keyspace, table }))))
-        return;
+      const place = { keyspace, table };
+      if (!(await store.ask("look for the table", (client) => tableExists(client, place)))) return;
       for (const [from, to] of ring()) {
         let pageState: string | undefined;
         do {
           const state = pageState;
-          const page = await asked("read the table", () =>
+          const page = await store.ask("read the table", (client) =>
             client.execute(slice, [from, to], {
               prepare: true,
               fetchSize: pageRows,
@@ -48,7 +48,7 @@ export function createScan(client: Client, { keyspace, table }: Config["sink"]):
       }
     },
     sample: (count) =>
-      asked("read some rows", async () => {
+      store.ask("read some rows", async (client) => {
         const found = await client.execute(
           `select ${names} from ${keyspace}.${table} limit ${count}`,
         );

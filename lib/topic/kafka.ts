@@ -86,9 +86,7 @@ async function createTopics(
 ): Promise<void> {
   const unreachable = whenUnreachable();
   const properties = clientProperties(config, {});
-  const admin = configured(() =>
-    kafka.AdminClient.create(properties, { "event.error": unreachable.tell }),
-  );
+  const admin = configured(() => kafka.AdminClient.create(properties, unreachable.events));
   const work = async () => {
     await createTopic(admin, config, config.name, {});
     await createTopic(admin, config, config.deadLetters, {
@@ -125,21 +123,27 @@ async function createTopic(
 }
 
 /**
- * The client tries for ever to reach its brokers, and tells of it in events only. Rejects when none
- * of them can be reached or lets us in, with the reason that the client told first.
+ * The client tries for ever to reach its brokers, and tells of it in events only: of an error its
+ * name, and what it was in a log just before. Rejects when none of them can be reached or lets us
+ * in, with the reason that the client told first.
  */
 function whenUnreachable() {
   const { promise: rejection, reject } = Promise.withResolvers<never>();
   rejection.catch(() => {});
   const reasons: string[] = [];
+  let detail: string | undefined;
+  const hear = ({ fac, message }: { readonly fac: string; readonly message: string }) => {
+    if (fac === "FAIL") detail ??= message.replace(/^\[thrd:[^\]]*\]: /, "");
+  };
   const tell = (error: LibrdKafkaError) => {
-    if (kafkaCode(error) !== codes.allBrokersDown) reasons.push(error.message);
+    if (kafkaCode(error) !== codes.allBrokersDown) reasons.push(detail ?? error.message);
+    detail = undefined;
     if (reasons.length > 1 || kafkaCode(error) === codes.allBrokersDown) {
       const cause = new Error(reasons[0] ?? error.message);
       reject(new PipelineError("unavailable", "Kafka, connect", { cause }));
     }
   };
-  return { rejection, tell };
+  return { rejection, events: { "event.error": tell, "event.log": hear } };
 }
 
 /** Makes a client. What it throws at once is about its settings. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { VersionedUser } from "../../lib/domain/event.ts";
 import type { Sink } from "../../lib/flow/topic-to-sink.ts";
-import { rows } from "../users.ts";
+import { failureOf } from "../failure.ts";
+import { never, rows } from "../users.ts";
 
 /** An empty table, and a look at it. */
 export interface OpenSink extends AsyncDisposable {
@@ -31,29 +32,29 @@ export function sinkContract(name: string, open: () => Promise<OpenSink>): void 
     test("rows are in the table when writing has resolved", async () => {
       await using it = await open();
       const all = rows(50);
-      expect(await it.sink.upsert(all)).toEqual([]);
+      expect(await it.sink.upsert(all, never)).toEqual([]);
       expect(byId(await it.rows())).toEqual(byId(all));
     });
 
     test("nothing to write is written at once", async () => {
       await using it = await open();
-      expect(await it.sink.upsert([])).toEqual([]);
+      expect(await it.sink.upsert([], never)).toEqual([]);
       expect(await it.rows()).toEqual([]);
     });
 
     test("a newer version takes the place of an older one", async () => {
       await using it = await open();
       const row = one();
-      await it.sink.upsert([row]);
-      await it.sink.upsert([later(row, 1)]);
+      await it.sink.upsert([row], never);
+      await it.sink.upsert([later(row, 1)], never);
       expect(await it.rows()).toEqual([later(row, 1)]);
     });
 
     test("an older version written later does not win", async () => {
       await using it = await open();
       const row = one();
-      await it.sink.upsert([later(row, 1)]);
-      await it.sink.upsert([row]);
+      await it.sink.upsert([later(row, 1)], never);
+      await it.sink.upsert([row], never);
       expect(await it.rows()).toEqual([later(row, 1)]);
     });
 
@@ -61,15 +62,15 @@ export function sinkContract(name: string, open: () => Promise<OpenSink>): void 
       await using it = await open();
       const row = one();
       const other = one();
-      await it.sink.upsert([later(row, 2), later(row, 3), row, later(row, 1), other]);
+      await it.sink.upsert([later(row, 2), later(row, 3), row, later(row, 1), other], never);
       expect(byId(await it.rows())).toEqual(byId([later(row, 3), other]));
     });
 
     test("a row written again changes nothing", async () => {
       await using it = await open();
       const all = rows(10);
-      await it.sink.upsert(all);
-      await it.sink.upsert(all);
+      await it.sink.upsert(all, never);
+      await it.sink.upsert(all, never);
       expect(byId(await it.rows())).toEqual(byId(all));
     });
 
@@ -79,10 +80,17 @@ export function sinkContract(name: string, open: () => Promise<OpenSink>): void 
       const all = rows(20);
       const bad = one();
       const refused = { ...bad, user: { ...bad.user, address: "x".repeat(65_536) } };
-      const found = await it.sink.upsert([...all.slice(0, 9), refused, ...all.slice(9)]);
+      const found = await it.sink.upsert([...all.slice(0, 9), refused, ...all.slice(9)], never);
       expect(found).toMatchObject([{ index: 9, rejection: { path: "" } }]);
       expect(found[0]?.rejection.reason).toContain("address");
       expect(byId(await it.rows())).toEqual(byId(all));
+    });
+
+    test("an aborted signal lets nothing be written, and is the reason", async () => {
+      await using it = await open();
+      const stopped = new DOMException("stopped", "AbortError");
+      expect(await failureOf(it.sink.upsert(rows(20), AbortSignal.abort(stopped)))).toBe(stopped);
+      expect(await it.rows()).toEqual([]);
     });
 
     test("every value comes back as it was written", async () => {
@@ -115,7 +123,7 @@ export function sinkContract(name: string, open: () => Promise<OpenSink>): void 
         user: { ...base.user, id: crypto.randomUUID(), dob: day, registered_date: day },
         version: base.version,
       }));
-      await it.sink.upsert([...all, ...dated]);
+      await it.sink.upsert([...all, ...dated], never);
       expect(byId(await it.rows())).toEqual(byId([...all, ...dated]));
     });
   });

@@ -10,7 +10,8 @@ export function createFakeSink(): FakeSink {
   const rows = new Map<string, VersionedUser>();
   return {
     rows,
-    async upsert(given) {
+    async upsert(given, signal) {
+      signal.throwIfAborted();
       const refused: RefusedRow[] = [];
       for (const [index, row] of given.entries()) {
         const there = rows.get(row.user.id);

@@ -20,6 +20,7 @@ export const faultKinds = {
   truncated: { amount: 0, about: "status 200 with half of the JSON" },
   short: { amount: 1, about: "AMOUNT users fewer than asked for" },
   duplicates: { amount: 0.1, about: "a share AMOUNT of the users carry another one's id" },
+  changed: { amount: 0.1, about: "a share AMOUNT are of 1000 ids that come again, changed" },
   invalid: { amount: 0.1, about: "a share AMOUNT of the users break the schema" },
   slow: { amount: 2000, about: "nothing for AMOUNT milliseconds, then the answer" },
   stall: { amount: 0, about: "half of the answer, then nothing more" },
@@ -66,6 +67,11 @@ export function spoil(users: readonly FakeUser[], fault: Fault, random: Random):
       return users.slice(0, Math.max(0, users.length - fault.amount));
     case "invalid":
       return users.map((user) => (hit() ? random.pick(spoilers)(user) : user));
+    case "changed":
+      return users.map((user) => {
+        if (!hit()) return user;
+        return { ...user, login: { ...user.login, uuid: knownId(random.below(1000)) } };
+      });
     case "duplicates":
       return users.map((user, at) => {
         const before = users[at - 1];
@@ -75,6 +81,11 @@ export function spoil(users: readonly FakeUser[], fault: Fault, random: Random):
     default:
       return [...users];
   }
+}
+
+/** One of the ids that come again in other answers. */
+function knownId(number: number): string {
+  return `c0ffee00-0000-4000-8000-${String(number).padStart(12, "0")}`;
 }
 
 /** Ways for a user to be none. */

@@ -7,7 +7,8 @@ import { allNations, createUsers } from "./users.ts";
 export interface FakeApiOptions {
   /** Users that may be asked for in five minutes, by all clients together; 0 for no limit. */
   readonly limit?: number;
-  readonly faults?: readonly Fault[];
+  /** In the order of the requests, or asked for at each one. */
+  readonly faults?: readonly Fault[] | (() => Fault | undefined);
   readonly now?: () => Date;
 }
 
@@ -23,7 +24,7 @@ export function createFakeApi({
   faults = [],
   now = () => new Date(),
 }: FakeApiOptions = {}): FakeApi {
-  const nextFault = createSchedule(faults);
+  const nextFault = typeof faults === "function" ? faults : createSchedule(faults);
   const counter = createCounter(limit, now);
   return async (request) => {
     const url = new URL(request.url);

@@ -3,6 +3,7 @@ import { PipelineError } from "../../../lib/errors.ts";
 import { performRun } from "../../../lib/flow/perform-runs.ts";
 import { rawToTopic, relayOnce } from "../../../lib/flow/raw-to-topic.ts";
 import { sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
+import type { Fault } from "../../../lib/local/fake-api/faults.ts";
 import { startFakeApi } from "../../../lib/local/fake-api/server.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openRawStore } from "../../../lib/raw/postgres.ts";
@@ -17,7 +18,7 @@ import { never } from "../../users.ts";
 setDefaultTimeout(180_000);
 
 /** A store and an API that does what these faults say. */
-async function open(...faults: NonNullable<Parameters<typeof startFakeApi>[0]>["faults"] & object) {
+async function open(...faults: readonly Fault[]) {
   await using opening = new AsyncDisposableStack();
   const database = opening.use(await openDatabase());
   const store = opening.use(await openRawStore(database.config, { log, signal: never }));

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { classPath } from "../../../lib/local/jars.ts";
 import { freePorts } from "../../../lib/local/ports.ts";
 import { down, up } from "../../../lib/local/servers.ts";
 import { loadKafkaClient } from "../../../lib/native/load.ts";
+import { openAuthority, storePassword } from "../../certificates.ts";
 import { call, failureOf, openConsumer, openProducer, openTopic } from "../../kafka-clients.ts";
 import { runProgram } from "../../programs.ts";
 
@@ -20,7 +21,12 @@ let ports: Record<"plaintext" | "ssl" | "sasl" | "both", string>;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), "kafka-security-"));
   const [ssl = 0, sasl = 0, both = 0] = freePorts(3);
-  tls = await certificates(home);
+  const authority = await openAuthority(home);
+  const [server, client] = [
+    await authority.sign("server", "IP:127.0.0.1"),
+    await authority.sign("client", "IP:127.0.0.1"),
+  ];
+  tls = { ca: authority.ca, certificate: client.certificate, key: client.key };
   const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`;
   const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
   const listeners = `SSL://127.0.0.1:${ssl},SASL_PLAINTEXT://127.0.0.1:${sasl},SASL_SSL://127.0.0.1:${both}`;
@@ -33,7 +39,7 @@ beforeAll(async () => {
       module,
     ]),
   );
-  const [server] = await up({
+  const [started] = await up({
     home,
     only: ["kafka"],
     ports: { kafka: 0 },
@@ -45,8 +51,8 @@ beforeAll(async () => {
         "listener.security.protocol.map": "SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
         "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
         "ssl.keystore.type": "PKCS12",
-        "ssl.keystore.location": join(home, "server.p12"),
-        "ssl.keystore.password": "changeit",
+        "ssl.keystore.location": server.store,
+        "ssl.keystore.password": storePassword,
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": tls.ca,
         "ssl.client.auth": "none",
@@ -56,7 +62,7 @@ beforeAll(async () => {
     },
   });
   const at = (port: number) => `127.0.0.1:${port}`;
-  ports = { plaintext: at(server?.port ?? 0), ssl: at(ssl), sasl: at(sasl), both: at(both) };
+  ports = { plaintext: at(started?.port ?? 0), ssl: at(ssl), sasl: at(sasl), both: at(both) };
 });
 afterAll(async () => {
   await down({ home, only: ["kafka"], wipe: true });
@@ -168,33 +174,4 @@ async function addScramUser(mechanism: string): Promise<void> {
     { stdout: "ignore", stderr: "pipe" },
   );
   if ((await tool.exited) !== 0) throw new Error(await new Response(tool.stderr).text());
-}
-
-/** An authority of our own, and certificates by it for the broker and for a client. */
-async function certificates(dir: string) {
-  const openssl = async (...args: string[]) => {
-    const run = Bun.spawn(["openssl", ...args], { cwd: dir, stdout: "ignore", stderr: "pipe" });
-    if ((await run.exited) !== 0) throw new Error(await new Response(run.stderr).text());
-  };
-  await openssl(
-    ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority"],
-    ...["-keyout", "ca.key", "-out", "ca.pem"],
-  );
-  await writeFile(join(dir, "names.txt"), "subjectAltName=IP:127.0.0.1\n");
-  for (const name of ["server", "client"]) {
-    await openssl(
-      ...["req", "-newkey", "rsa:2048", "-nodes", "-subj", `/CN=${name}`],
-      ...["-keyout", `${name}.key`, "-out", `${name}.csr`],
-    );
-    await openssl(
-      ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2"],
-      ...["-CAcreateserial", "-extfile", "names.txt", "-out", `${name}.pem`],
-    );
-  }
-  await openssl(
-    ...["pkcs12", "-export", "-in", "server.pem", "-inkey", "server.key", "-out", "server.p12"],
-    ...["-passout", "pass:changeit"],
-  );
-  const path = (name: string) => join(dir, name);
-  return { ca: path("ca.pem"), certificate: path("client.pem"), key: path("client.key") };
 }

@@ -145,9 +145,9 @@ describe("a table that fails", () => {
     topic.add(...records(...rows(3)));
     const committed: number[] = [];
     const ailing: Sink = {
-      upsert: (given) => {
+      upsert: (given, signal) => {
         committed.push(topic.committed);
-        return committed.length < 4 ? Promise.reject(down()) : sink.upsert(given);
+        return committed.length < 4 ? Promise.reject(down()) : sink.upsert(given, signal);
       },
     };
     await topicToSink(topic.open({ drain: true }), ailing, letters, { log, signal: never, now });
@@ -187,6 +187,28 @@ describe("a table that fails", () => {
       topicToSink(topic.open(), sink, letters, { log, signal: stop.signal, now }),
     );
     await until(() => calls === 1);
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await work).message).toBe("stopped");
+    expect(topic.committed).toBe(0);
+  });
+});
+
+describe("a table that hangs", () => {
+  test("hears the signal, and nothing is committed", async () => {
+    const [topic, stop] = [createFakeTopic(), new AbortController()];
+    topic.add(...records(...rows(3)));
+    const hanging = Promise.withResolvers<never>();
+    let called = false;
+    const sink: Sink = {
+      upsert: (_, signal) => {
+        called = true;
+        signal.addEventListener("abort", () => hanging.reject(signal.reason));
+        return hanging.promise;
+      },
+    };
+    const options = { log, signal: stop.signal, now };
+    const work = failureOf(topicToSink(topic.open(), sink, createFakeDeadLetters(), options));
+    await until(() => called);
     stop.abort(new DOMException("stopped", "AbortError"));
     expect((await work).message).toBe("stopped");
     expect(topic.committed).toBe(0);

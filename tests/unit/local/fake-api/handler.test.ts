@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseFaults } from "../../../../lib/local/fake-api/faults.ts";
+import { type Fault, parseFaults } from "../../../../lib/local/fake-api/faults.ts";
 import { createFakeApi, type FakeApi } from "../../../../lib/local/fake-api/handler.ts";
 
 const api = createFakeApi();
@@ -7,6 +7,7 @@ const api = createFakeApi();
 interface Answer {
   readonly results: readonly {
     readonly gender: string;
+    readonly email: string;
     readonly login: { readonly uuid: string };
     readonly dob: { readonly age: number };
     readonly nat: string;
@@ -177,6 +178,27 @@ describe("a fault", () => {
     const different = new Set(results.map((user) => user.login.uuid)).size;
     expect(results).toHaveLength(1000);
     expect(different).toBeWithin(700, 900);
+  });
+
+  test("changed gives known ids again, in other answers and with other users", async () => {
+    const known = ({ results }: Answer) =>
+      results.filter((user) => user.login.uuid.startsWith("c0ffee00"));
+    const first = known(await users("results=2000&seed=a-&fault=changed=0.5"));
+    const second = known(await users("results=2000&seed=b-&fault=changed=0.5"));
+    expect(first.length).toBeWithin(900, 1100);
+    const ids = new Set(first.map((user) => user.login.uuid));
+    expect(ids.size).toBeWithin(550, 700);
+    const again = second.filter((user) => ids.has(user.login.uuid));
+    expect(again.length).toBeGreaterThan(400);
+    const names = new Map(first.map((user) => [user.login.uuid, user.email]));
+    expect(again.filter((user) => names.get(user.login.uuid) === user.email)).toHaveLength(0);
+  });
+
+  test("asks for the fault of each request where it is told to", async () => {
+    const faults: (Fault | undefined)[] = [{ kind: "500", amount: 0, times: 1 }, undefined];
+    const ill = createFakeApi({ faults: () => faults.shift() });
+    expect((await get("/api/1.4/?results=1", ill)).status).toBe(500);
+    expect((await get("/api/1.4/?results=1", ill)).status).toBe(200);
   });
 
   test("invalid spoils the same users each time, and as many as it is told", async () => {

@@ -1,0 +1,136 @@
+import { types } from "cassandra-driver";
+import { readConfig } from "../../lib/config.ts";
+import { silentLog as log } from "../../lib/log.ts";
+import { connect } from "../../lib/raw/client.ts";
+import { connect as connectStore } from "../../lib/sink/client.ts";
+import { sleep } from "../../lib/sleep.ts";
+import { openReader, type Reader } from "../../lib/topic/reader.ts";
+import type { Settings } from "../scripts.ts";
+
+/** Looks at the stations, past the links, while they are broken: what cannot be asked is asked again. */
+export interface Watch extends AsyncDisposable {
+  /** The most records that were on the topic and not consumed. */
+  readonly maxLag: number;
+  /** The newest answer; undefined before the first one. */
+  readonly lag: number | undefined;
+  /** Seconds from a record's being received until it was seen in the table: one of each second. */
+  readonly ways: readonly number[];
+  /**
+   * Resolves with the seconds from now until a record that was received after now is in the table;
+   * undefined when the watch ends before that.
+   */
+  flows(): Promise<number | undefined>;
+  /** Rows received so far. */
+  readonly received: number;
+  /** Runs that are neither done nor failed, and rows in the outbox; undefined when not known now. */
+  open(): Promise<{ readonly runs: number; readonly outbox: number } | undefined>;
+}
+
+/** How often the stations are looked at. */
+const lookMs = 250;
+const lagMs = 2000;
+/** A record that is not there after this is no longer waited for, but for a newer one. */
+const staleMs = 60_000;
+
+export async function openWatch(settings: Settings): Promise<Watch> {
+  await using opening = new AsyncDisposableStack();
+  const config = readConfig(settings);
+  const ending = new AbortController();
+  const { signal } = ending;
+  const sql = connect(config.raw.url);
+  opening.defer(() => sql.end({ timeout: 5 }));
+  const store = await connectStore(config.sink);
+  opening.defer(() => store.shutdown());
+  const reader = opening.use(await openReader(config.topic, { log, signal }));
+  const state = { maxLag: 0, lag: undefined as number | undefined, received: 0 };
+  const ways: number[] = [];
+  const waiting: { readonly since: number; readonly resolve: (s?: number) => void }[] = [];
+
+  const seen = (canary: Canary) => {
+    const now = Date.now();
+    ways.push((now - canary.fetchedAt) / 1000);
+    for (const each of waiting.filter(({ since }) => since <= canary.fetchedAt)) {
+      waiting.splice(waiting.indexOf(each), 1);
+      each.resolve((now - each.since) / 1000);
+    }
+  };
+  const followCanaries = async () => {
+    let canary: Canary | undefined;
+    while (!signal.aborted) {
+      await sleep(lookMs, signal).catch(() => {});
+      if (canary && Date.now() - canary.fetchedAt > staleMs) canary = undefined;
+      canary ??= await newest(sql).catch(() => undefined);
+      if (canary === undefined) continue;
+      state.received = Math.max(state.received, canary.raw);
+      if (!(await isInTable(canary).catch(() => false))) continue;
+      seen(canary);
+      canary = undefined;
+    }
+  };
+  const isInTable = async ({ id, version }: Canary) => {
+    const { keyspace, table } = config.sink;
+    const query = `select writetime(first_name) as at from ${keyspace}.${table} where id = ?`;
+    const options = { prepare: true, readTimeout: 3000 };
+    const found = await store.execute(query, [types.Uuid.fromString(id)], options);
+    return Number(found.first()?.get("at") ?? 0) >= version;
+  };
+  const followLag = async () => {
+    while (!signal.aborted) {
+      await sleep(lagMs, signal).catch(() => {});
+      state.lag = await lagOf(reader, config.topic.name).catch(() => state.lag);
+      state.maxLag = Math.max(state.maxLag, state.lag ?? 0);
+    }
+  };
+  const following = [followCanaries(), followLag()];
+  opening.defer(async () => {
+    ending.abort();
+    await Promise.all(following);
+    for (const { resolve } of waiting) resolve();
+  });
+  const owned = opening.move();
+  return {
+    get maxLag() {
+      return state.maxLag;
+    },
+    get lag() {
+      return state.lag;
+    },
+    get received() {
+      return state.received;
+    },
+    ways,
+    flows: () => new Promise((resolve) => waiting.push({ since: Date.now(), resolve })),
+    open: async () => {
+      const [found] = await sql<{ runs: number; outbox: number }[]>`
+        select (select count(*) from runs where state in ('queued', 'running')) as runs,
+          (select count(*) from outbox) as outbox`.catch(() => []);
+      return found;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function lagOf(reader: Reader, topic: string): Promise<number> {
+  const committed = await reader.committed(topic);
+  const marks = [...(await reader.watermarks(topic))];
+  return marks.reduce((sum, [partition, { low, high }]) => {
+    return sum + high - Math.max(low, committed.get(partition) ?? low);
+  }, 0);
+}
+
+/** A record whose arrival in the table is waited for. */
+interface Canary {
+  readonly raw: number;
+  readonly id: string;
+  readonly version: number;
+  /** Milliseconds since 1970. */
+  readonly fetchedAt: number;
+}
+
+async function newest(sql: ReturnType<typeof connect>): Promise<Canary | undefined> {
+  const [found] = await sql<Canary[]>`
+    select id as raw, user_id as id, version,
+      (extract(epoch from fetched_at) * 1000)::bigint as "fetchedAt"
+    from raw_users where user_id is not null order by raw_users.id desc limit 1`;
+  return found;
+}
