@@ -28,7 +28,7 @@ await run(command, async ({ config, log, options, signal }) => {
   await using letters = await openDeadLetters(config.topic, { log, signal });
   await using topic = await openConsumer(config.topic, { log, signal, drain });
   const checks = { "the store": sink.ping };
-  using _ = server?.serve(createHealth({ log, checks, token: config.http.token }));
+  using _ = server?.serve(createHealth({ log, checks, http: config.http }));
 
   using progress = createProgress({ label: "consume", unit: "records" });
   const started = performance.now();

@@ -1,13 +1,10 @@
-import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { secureHeaders } from "hono/secure-headers";
+import type { Hono } from "hono";
 import * as v from "valibot";
-import type { Config } from "../config.ts";
 import type { Run, RunRequest } from "../domain/run.ts";
 import { invalid, NewRun } from "../domain/run-request.ts";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { bearerToken, loopbackHostOnly } from "./auth.ts";
+import { guardedApp, type Protection } from "./guards.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { problem } from "./problem.ts";
 import { jsonBody, RunList } from "./requests.ts";
@@ -24,34 +21,14 @@ export interface AppDeps {
   readonly checks: Readiness["checks"];
   /** What a run asks for when its request does not say. */
   readonly defaults: Pick<RunRequest, "results" | "nat">;
-  readonly http: Pick<Config["http"], "token" | "auth">;
+  readonly http: Protection;
   readonly log: Log;
 }
 
-const maxBodyBytes = 64 * 1024;
-
 /** The HTTP API of the service. Listens to nothing. */
-export function createApp({
-  runs,
-  schedule,
-  checks,
-  defaults,
-  http: { token, auth },
-  log,
-}: AppDeps): Hono {
-  const app = new Hono();
-  app.use(secureHeaders());
-  // With `off` something in front decides who may call, and under which name.
-  if (token === "" && auth !== "off") app.use(loopbackHostOnly());
-  app.use(bearerToken(token));
-  app.use(
-    bodyLimit({
-      maxSize: maxBodyBytes,
-      onError: (c) => problem(c, { status: 413, title: "The body is larger than 64 KiB" }),
-    }),
-  );
-
-  app.route("/", healthRoutes({ log, checks, token }));
+export function createApp({ runs, schedule, checks, defaults, http, log }: AppDeps): Hono {
+  const app = guardedApp(http);
+  app.route("/", healthRoutes({ log, checks, http }));
 
   app.post("/api/runs", async (c) => {
     if (!/^application\/json\b/i.test(c.req.header("content-type") ?? "")) {

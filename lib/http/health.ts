@@ -1,9 +1,9 @@
 import { Hono } from "hono";
-import { secureHeaders } from "hono/secure-headers";
 import { messageChain } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { sleep } from "../sleep.ts";
 import type { Waiting } from "../waits.ts";
+import { guardedApp, type Protection } from "./guards.ts";
 import { problem } from "./problem.ts";
 
 /** What tells whether the process can do its work. */
@@ -12,8 +12,8 @@ export interface Readiness {
   readonly log: Pick<Log, "waits">;
   /** By what is asked: rejects, with the reason, when it does not answer. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>;
-  /** Where one is needed, strangers are told no reasons: they name hosts and accounts. */
-  readonly token: string;
+  /** Where a token is needed, strangers are told no reasons: they name hosts and accounts. */
+  readonly http: Protection;
 }
 
 /** Shorter than the time-out of those who ask: compose.yaml allows 5 s. */
@@ -29,7 +29,7 @@ export function healthRoutes(readiness: Readiness): Hono {
     const waitingFor = found.map(({ what, reason, since }) => ({
       what,
       since: since.toISOString(),
-      ...(readiness.token === "" ? { reason } : {}),
+      ...(readiness.http.token === "" ? { reason } : {}),
     }));
     const detail = `waiting for ${waitingFor.map(({ what }) => what).join("; ")}`;
     return problem(c, { status: 503, title: "Not ready", detail, waitingFor });
@@ -42,8 +42,7 @@ export function createHealth(
   readiness: Readiness,
   { forTheMoment = false }: { readonly forTheMoment?: boolean } = {},
 ): Hono {
-  const app = new Hono();
-  app.use(secureHeaders());
+  const app = guardedApp(readiness.http);
   app.route("/", healthRoutes(readiness));
   app.notFound((c) =>
     forTheMoment

@@ -47,7 +47,7 @@ export function listenEarly(
   { log, ...place }: Omit<Place, "host"> & { readonly log: Log },
 ): Listening {
   requireProtection(config);
-  const readiness = { log, checks: {}, token: config.token };
+  const readiness = { log, checks: {}, http: config };
   const health = createHealth(readiness, { forTheMoment: true });
   const server = listen(health, { host: config.host, ...place });
   const { url } = server;
@@ -73,12 +73,14 @@ export function listenEarly(
 export function listen(handler: Handler, { host, port, setting }: Place): Listening {
   let serving = handler;
   try {
-    // Streams of events stay silent for longer than the default of 10 s.
     const server = Bun.serve({
       hostname: host,
       port,
       fetch: (request) => serving.fetch(request),
-      idleTimeout: 120,
+      // Seconds. Streams of events say something more often than this.
+      idleTimeout: 30,
+      // Routes are held to less; a body on its way to none of them is cut off here.
+      maxRequestBodySize: 1024 * 1024,
       // Else two processes may share a port unawares.
       reusePort: false,
     });

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 
 /** What went wrong, as `application/problem+json` (RFC 9457) says it. */
 export interface Problem {
-  readonly status: 400 | 401 | 403 | 404 | 413 | 415 | 422 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 500 | 503;
   readonly title: string;
   readonly detail?: string;
   /** Each field that is wrong: its path, and what is wrong with it. */

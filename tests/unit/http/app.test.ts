@@ -239,6 +239,6 @@ test("every answer forbids to be framed and to be taken for another type", async
   for (const path of ["/healthz", "/api/runs", "/nothing"]) {
     const { headers } = await request(path);
     expect(headers.get("x-content-type-options")).toBe("nosniff");
-    expect(headers.get("x-frame-options")).toBe("SAMEORIGIN");
+    expect(headers.get("x-frame-options")).toBe("DENY");
   }
 });

@@ -11,9 +11,9 @@ interface Body {
   readonly waitingFor?: readonly unknown[];
 }
 
-function health({ checks = {}, token = "" }: Partial<Readiness> = {}) {
+function health({ checks = {}, token = "" }: Partial<Readiness & Readiness["http"]> = {}) {
   const waits = createWaits(() => noon);
-  const app = createHealth({ log: { waits }, checks, token });
+  const app = createHealth({ log: { waits }, checks, http: { token, auth: "on" } });
   const ready = async () => {
     const answer = await app.request("/readyz");
     return { status: answer.status, body: (await answer.json()) as Body };
