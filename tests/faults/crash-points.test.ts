@@ -16,7 +16,7 @@ const seed = Bun.env.TEST_CRASH_SEED || "1";
 
 const chosen: Readonly<Record<Blow, readonly string[]>> = {
   "kill -9": points.map(({ name }) => name),
-  SIGTERM: ["after-body", "after-ack", "mid-writes", "during-commit"],
+  SIGTERM: ["after-body", "after-ack", "after-writes", "during-commit"],
   "short stop": ["after-ack", "after-writes"],
   "long stop": ["after-body", "after-ack", "mid-writes"],
 };

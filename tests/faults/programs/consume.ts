@@ -36,12 +36,12 @@ await run(command, async ({ config, log, options, signal }) => {
       }, signal),
   };
   const pausingSink: Sink = {
-    upsert: async (rows) => {
+    upsert: async (rows, signal) => {
       const half = Math.floor(rows.length / 2);
-      if (half === 0) return await sink.upsert(rows);
-      const first = await sink.upsert(rows.slice(0, half));
+      if (half === 0) return await sink.upsert(rows, signal);
+      const first = await sink.upsert(rows.slice(0, half), signal);
       await pause("mid-writes");
-      const second = await sink.upsert(rows.slice(half));
+      const second = await sink.upsert(rows.slice(half), signal);
       return [...first, ...second.map((each) => ({ ...each, index: each.index + half }))];
     },
   };
