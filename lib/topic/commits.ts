@@ -5,11 +5,12 @@ import type { Offsets } from "./offsets.ts";
 /**
  * Commits by hand. What the client calls a commit only sends it: the answer comes while polling.
  * One at a time is on its way, and what is refused, during a rebalance for instance, stays
- * uncommitted and is sent again.
+ * uncommitted and is sent again. Where the broker refuses some of the partitions, the client tells
+ * an error for all: all are sent again.
  */
 export interface Commits {
   /** Hears the answers that come to this client; of the one before it none is waited for. */
-  follow(client: KafkaConsumer): void;
+  follow(client: KafkaConsumer, onCommitted?: () => void): void;
   send(client: KafkaConsumer): void;
 }
 
@@ -19,12 +20,13 @@ const answerMs = 10_000;
 export function createCommits(offsets: Offsets, log: Log): Commits {
   let sentAt: number | undefined;
   return {
-    follow: (client) => {
+    follow: (client, onCommitted = () => {}) => {
       sentAt = undefined;
       client.on("offset.commit", (error, partitions) => {
         sentAt = undefined;
         if (error) log.debug({ reason: error.message }, "offsets not committed, trying again");
         else offsets.committed(partitions);
+        if (!error) onCommitted();
       });
     },
     send: (client) => {

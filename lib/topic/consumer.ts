@@ -4,7 +4,7 @@ import type { RecordSource } from "../flow/topic-to-sink.ts";
 import { sleep } from "../sleep.ts";
 import { codes, ensureTopics, kafkaCode, type TopicOptions } from "./kafka.ts";
 import { joinGroup, type Member } from "./member.ts";
-import { endOffsets, reached, type Watermarks } from "./watermarks.ts";
+import { endOffsets, reached } from "./watermarks.ts";
 
 export interface Consumer extends RecordSource, AsyncDisposable {}
 
@@ -36,9 +36,7 @@ export async function openConsumer(
   await ensureTopics(config, { log, signal });
   await using opening = new AsyncDisposableStack();
   const member = opening.use(await joinGroup(config, { log, signal }));
-  const ends = drain
-    ? await endOffsets(member.client(), config.name, { log, signal, missing: "wait" })
-    : undefined;
+  const isDrained = drain ? await drainedAt(member, config, { log, signal }) : undefined;
   const owned = opening.move();
   let failing = false;
   const onFailure = (error: unknown) => {
@@ -48,20 +46,22 @@ export async function openConsumer(
 
   return {
     batches: async (handle, stop) => {
-      const isDrained = ends ? drainedAt(member, config.name, ends) : () => Promise.resolve(false);
       let early: readonly ReceivedRecord[] = [];
-      while (!stop.aborted) {
-        const polled = await pollOrMend(member, batchRecords, { stop, onFailure });
-        if (polled === "rejoined") early = [];
-        if (polled === "rejoined" || polled === "failed") continue;
-        failing = false;
-        const records = [...early, ...polled];
-        early = records.length > 0 ? await handled(member, records, handle) : [];
-        member.offsets.reachedEnds();
-        member.commit();
-        if (early.length === 0 && (await isDrained(records.length < batchRecords))) break;
+      try {
+        while (!stop.aborted) {
+          const polled = await pollOrMend(member, batchRecords, { stop, onFailure });
+          if (polled === "rejoined") early = [];
+          if (polled === "rejoined" || polled === "failed") continue;
+          failing = false;
+          const records = [...early, ...polled];
+          early = records.length > 0 ? await handled(member, records, handle) : [];
+          member.offsets.reachedEnds();
+          member.commit();
+          if (early.length === 0 && (await isDrained?.(records.length < batchRecords))) break;
+        }
+      } finally {
+        await member.settle();
       }
-      await member.settle();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -77,6 +77,10 @@ async function pollOrMend(
   { stop, onFailure }: { readonly stop: AbortSignal; readonly onFailure: (error: unknown) => void },
 ): Promise<readonly ReceivedRecord[] | "failed" | "rejoined"> {
   try {
+    if (member.outdated()) {
+      await member.rejoin();
+      return "rejoined";
+    }
     return await member.poll(count);
   } catch (error) {
     onFailure(error);
@@ -103,17 +107,22 @@ async function handled(
 }
 
 /**
- * Says whether the group has committed all there was. Asks the broker when there is nothing more to
- * read for the moment, and once in a while when there always is.
+ * Says whether the group has committed all that there is now. Asks the broker when there is nothing
+ * more to read for the moment, and once in a while when there always is.
  */
-function drainedAt(member: Member, topic: string, ends: Watermarks) {
+async function drainedAt(member: Member, { name }: Config["topic"], options: TopicOptions) {
+  const find = () => endOffsets(member.client(), name, { ...options, missing: "wait" });
+  let ends = await find();
+  let foundIn = member.client();
   let lookedAt = performance.now();
   return async (idle: boolean): Promise<boolean> => {
     if (!idle && performance.now() - lookedAt < lookMs) return false;
     lookedAt = performance.now();
-    const known = await reached(member.client(), topic, ends);
-    if (known !== true) member.offsets.known(known);
-    return known === true;
+    // A new client may be there because the topic is another one, with other ends.
+    if (foundIn !== member.client()) ends = await find();
+    foundIn = member.client();
+    const topicId = await member.askTopicId().catch(() => undefined);
+    return topicId !== undefined && (await reached(foundIn, { topic: name, topicId }, ends));
   };
 }
 
@@ -129,13 +138,10 @@ async function stayingInGroup(
 ): Promise<readonly ReceivedRecord[]> {
   const early: ReceivedRecord[] = [];
   if (!(await settlesWithin(work, pauseAfterMs))) {
-    const client = member.client();
-    client.pause(client.assignments());
-    member.offsets.paused = true;
+    member.pause();
     do early.push(...(await member.poll(1).catch(() => [])));
     while (!(await settlesWithin(work, pauseAfterMs)));
-    member.offsets.paused = false;
-    client.resume(client.assignments());
+    member.resume();
   }
   await work;
   return early;

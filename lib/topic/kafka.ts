@@ -24,6 +24,7 @@ declare module "@confluentinc/kafka-javascript" {
     incrementalAssign(partitions: TopicPartition[]): this;
     incrementalUnassign(partitions: TopicPartition[]): this;
     setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void;
+    assignmentLost(): boolean;
   }
 }
 
@@ -44,6 +45,8 @@ export function clientProperties(config: Config["topic"], own: Properties): Prop
     "client.id": "users-pipeline",
     // Found again quickly after a restart; the default backs off to 10 s.
     "reconnect.backoff.max.ms": 2000,
+    // How late partitions that are added are noticed; every five minutes by default.
+    "topic.metadata.refresh.interval.ms": 10_000,
     "allow.auto.create.topics": false,
     ...own,
     ...config.properties,
@@ -87,39 +90,57 @@ async function createTopics(
   const unreachable = whenUnreachable();
   const properties = clientProperties(config, {});
   const admin = configured(() => kafka.AdminClient.create(properties, unreachable.events));
-  const work = async () => {
-    await createTopic(admin, config, config.name, {});
-    await createTopic(admin, config, config.deadLetters, {
-      "retention.ms": "-1",
-      "max.message.bytes": String(maxDeadLetterBytes),
-    });
-  };
-  const working = work();
+  const working = createMissingTopics(admin, config);
   // Only when its request has ended: before that, disconnecting blocks this thread until it does.
   const close = () => void admin.disconnect();
   working.then(close, close);
-  await untilAborted(Promise.race([unreachable.rejection, working]), signal);
+  const made = working.then(() => {});
+  await untilAborted(Promise.race([unreachable.rejection, made]), signal);
 }
 
+/** Creates those topics that are missing: their names. */
+export async function createMissingTopics(
+  admin: IAdminClient,
+  config: Config["topic"],
+): Promise<readonly string[]> {
+  const settings = {
+    [config.name]: {},
+    [config.deadLetters]: {
+      "retention.ms": "-1",
+      "max.message.bytes": String(maxDeadLetterBytes),
+    },
+  };
+  const created: string[] = [];
+  for (const [topic, own] of Object.entries(settings)) {
+    if (await createTopic(admin, config, topic, own)) created.push(topic);
+  }
+  return created;
+}
+
+/** False if it was there. */
 async function createTopic(
   admin: IAdminClient,
   { partitions, replication }: Config["topic"],
   topic: string,
   config: Record<string, string>,
-): Promise<void> {
+): Promise<boolean> {
   const settings = { topic, num_partitions: partitions, replication_factor: replication, config };
-  await called<void>(`create topic ${topic}`, (done) =>
-    admin.createTopic(settings, requestMs, done),
-  ).catch(async (error) => {
+  try {
+    await called<void>(`create topic ${topic}`, (done) =>
+      admin.createTopic(settings, requestMs, done),
+    );
+    return true;
+  } catch (error) {
     const code = kafkaCode(error);
-    if (code === codes.topicExists) return;
+    if (code === codes.topicExists) return false;
     // An account that may create nothing can work with what is there.
     if (code !== codes.topicDenied && code !== codes.clusterDenied) throw error;
     const there = await called<string[]>("list topics", (done) =>
       admin.listTopics({ timeout: requestMs }, done),
     );
     if (!there?.includes(topic)) throw error;
-  });
+    return false;
+  }
 }
 
 /**
@@ -216,6 +237,7 @@ export const codes = {
   unknownProperty: -178,
   assign: -175,
   fatal: -150,
+  unknownTopic: 3,
   messageTooLarge: 10,
   invalidTopic: 17,
   recordListTooLarge: 18,

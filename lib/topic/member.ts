@@ -1,9 +1,4 @@
-import type {
-  KafkaConsumer,
-  LibrdKafkaError,
-  Message,
-  TopicPartition,
-} from "@confluentinc/kafka-javascript";
+import type { KafkaConsumer, Message } from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
 import type { ReceivedRecord } from "../domain/event.ts";
 import { loadKafkaClient } from "../native/load.ts";
@@ -12,14 +7,15 @@ import { createCommits } from "./commits.ts";
 import {
   called,
   clientProperties,
-  codes,
   configured,
-  type Kafka,
-  kafkaCode,
+  type Properties,
   type TopicOptions,
 } from "./kafka.ts";
 import { received } from "./messages.ts";
 import { createOffsets, type Offsets } from "./offsets.ts";
+import { followRebalances, type Rebalances } from "./rebalance.ts";
+import { createStarts, type Starts } from "./starts.ts";
+import { watchTopic } from "./watch.ts";
 
 /** A member of the group: its client, which may be replaced by another, and how far it has come. */
 export interface Member extends AsyncDisposable {
@@ -28,10 +24,17 @@ export interface Member extends AsyncDisposable {
   readonly offsets: Offsets;
   /** Up to `count` records; none after a fifth of a second. */
   poll(count: number): Promise<readonly ReceivedRecord[]>;
+  /** Fetches nothing until `resume`; polling goes on. */
+  pause(): void;
+  resume(): void;
   /** Sends what is dealt with and not committed, if no commit is on its way. */
   commit(): void;
-  /** Polls on, giving no records, until all is committed; not for ever. */
+  /** Polls on, giving no records, until all is committed; not for ever, and it never rejects. */
   settle(): Promise<void>;
+  /** The id of the topic there is now, asked of the broker. */
+  askTopicId(): Promise<string>;
+  /** True when the topic is not the one that is being read, but was made again under its name. */
+  outdated(): boolean;
   /** Makes a new client, which starts again from the committed offsets. */
   rejoin(): Promise<void>;
 }
@@ -46,88 +49,128 @@ const settlePollMs = 20;
 
 /** Joins the group; waits for Kafka as long as it is down. */
 export async function joinGroup(config: Config["topic"], options: TopicOptions): Promise<Member> {
-  const kafka = await loadKafkaClient();
-  const offsets = createOffsets(config.name);
-  const commits = createCommits(offsets, options.log);
-  const open = async () => {
-    const what = `Kafka at ${config.brokers.join(",")}`;
-    const client = await retry(() => connect(kafka, config, offsets, options), {
-      what,
-      ...options,
-    });
-    commits.follow(client);
-    return client;
-  };
-  let client = await open();
+  const { log, signal } = options;
+  const topic = config.name;
+  await using opening = new AsyncDisposableStack();
+  const watch = opening.use(await watchTopic(config, { topic, log, signal }));
+  const starts = createStarts({ topic, watch, log, signal });
+  const offsets = createOffsets(topic, starts.skipped);
+  const join = () => joined(config, { ...options, offsets, starts });
+  let now = await join();
+  opening.defer(() => now.leave());
+  const owned = opening.move();
 
-  const settle = async () => {
-    const deadline = performance.now() + settleMs;
-    client.setDefaultConsumeTimeout(settlePollMs);
-    while (offsets.uncommitted().length > 0 && performance.now() < deadline) {
-      client.pause(client.assignments());
-      commits.send(client);
-      await poll(client, 1).catch(() => []);
-    }
-    client.setDefaultConsumeTimeout(pollMs);
-  };
   return {
-    client: () => client,
+    client: () => now.client,
     offsets,
-    poll: (count) => poll(client, count),
-    commit: () => commits.send(client),
-    settle,
+    poll: (count) => poll(now.client, count),
+    pause: () => now.rebalances.pause(),
+    resume: () => now.rebalances.resume(),
+    commit: () => {
+      now.commit();
+      now.rebalances.progressed();
+    },
+    settle: () =>
+      settled(now, offsets).catch((error) => {
+        log.warn({ reason: String(error) }, "offsets not committed");
+      }),
+    askTopicId: watch.askTopicId,
+    outdated: () => {
+      const topicId = watch.topicId();
+      return topicId !== undefined && offsets.outdated(topicId);
+    },
     rejoin: async () => {
-      await disconnect(client);
+      const topicId = watch.topicId();
+      if (topicId !== undefined && offsets.outdated(topicId)) starts.madeAgain(topicId);
+      await now.leave();
       offsets.reset();
-      client = await open();
+      now = await join();
     },
-    [Symbol.asyncDispose]: async () => {
-      await settle().catch((error) => {
-        options.log.warn({ reason: String(error) }, "offsets not committed");
-      });
-      await disconnect(client);
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function connect(
-  kafka: Kafka,
-  config: Config["topic"],
-  offsets: Offsets,
-  { log, signal }: TopicOptions,
-): Promise<KafkaConsumer> {
-  // No second argument: even an empty one replaces the topic settings, and `earliest` with them.
-  const properties = consumerProperties(config);
-  const cooperative =
-    properties["group.protocol"] === "consumer" ||
-    properties["partition.assignment.strategy"] === "cooperative-sticky";
-  const consumer = configured(
-    () =>
-      new kafka.KafkaConsumer({
-        ...properties,
-        offset_commit_cb: true,
-        rebalance_cb: (error: LibrdKafkaError, partitions: TopicPartition[]) => {
-          const gained = kafkaCode(error) === codes.assign;
-          const numbers = partitions.map(({ partition }) => partition);
-          try {
-            onRebalance(consumer, offsets, { gained, cooperative, partitions });
-            log.info({ partitions: numbers }, gained ? "assigned" : "revoked");
-          } catch (reason) {
-            // A client that is closing is still told, and takes nothing any more.
-            log.debug({ partitions: numbers, reason: String(reason) }, "rebalance not followed");
-          }
-        },
-      }),
+async function settled({ client, rebalances, commit }: Joined, offsets: Offsets): Promise<void> {
+  if (offsets.uncommitted().length === 0) return;
+  const deadline = performance.now() + settleMs;
+  client.setDefaultConsumeTimeout(settlePollMs);
+  while (offsets.uncommitted().length > 0 && performance.now() < deadline) {
+    rebalances.pause();
+    commit();
+    await poll(client, 1).catch(() => []);
+  }
+  rebalances.resume();
+  client.setDefaultConsumeTimeout(pollMs);
+}
+
+/** One client's time in the group. */
+interface Joined {
+  readonly client: KafkaConsumer;
+  readonly rebalances: Rebalances;
+  commit(): void;
+  leave(): Promise<void>;
+}
+
+interface JoinOptions extends TopicOptions {
+  readonly offsets: Offsets;
+  readonly starts: Starts;
+}
+
+async function joined(config: Config["topic"], options: JoinOptions): Promise<Joined> {
+  const { offsets, starts, log, signal } = options;
+  const kafka = await loadKafkaClient();
+  const commits = createCommits(offsets, log);
+  const what = `Kafka at ${config.brokers.join(",")}`;
+  return await retry(
+    async () => {
+      const properties = consumerProperties(config);
+      const rebalances = followRebalances({
+        client: () => client,
+        cooperative: isCooperative(properties),
+        offsets,
+        commit: () => commits.send(client),
+        startsOf: (partitions, closing) => starts.of(client, partitions, closing),
+        log,
+      });
+      const client = configured(
+        () =>
+          new kafka.KafkaConsumer({
+            ...properties,
+            offset_commit_cb: true,
+            rebalance_cb: rebalances.follow,
+          }),
+      );
+      commits.follow(client, rebalances.progressed);
+      await connect(client, offsets, { topic: config.name, log, signal });
+      const leave = async () => {
+        await rebalances.close();
+        await disconnect(client);
+      };
+      return { client, rebalances, commit: () => commits.send(client), leave };
+    },
+    { what, log, signal },
   );
+}
+
+async function connect(
+  consumer: KafkaConsumer,
+  offsets: Offsets,
+  { topic, log, signal }: TopicOptions & { readonly topic: string },
+): Promise<void> {
   consumer.on("event.error", (error) => log.debug({ reason: error.message }, "consumer"));
   consumer.on("partition.eof", ({ partition, offset }) => offsets.end(partition, offset));
-  const joining = { topic: config.name, timeout: connectMs };
-  await called("connect", (done) => consumer.connect(joining, done), signal);
+  await called("connect", (done) => consumer.connect({ topic, timeout: connectMs }, done), signal);
   consumer.setDefaultConsumeTimeout(pollMs);
   // Waits for the first record only: a batch is what is there, without a timer.
   consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
-  consumer.subscribe([config.name]);
-  return consumer;
+  consumer.subscribe([topic]);
+}
+
+function isCooperative(properties: Properties): boolean {
+  return (
+    properties["group.protocol"] === "consumer" ||
+    properties["partition.assignment.strategy"] === "cooperative-sticky"
+  );
 }
 
 function consumerProperties(config: Config["topic"]) {
@@ -151,27 +194,6 @@ function consumerProperties(config: Config["topic"]) {
     // The default of a second stalls consuming whenever the local queue was full.
     "fetch.queue.backoff.ms": 10,
   });
-}
-
-function onRebalance(
-  consumer: KafkaConsumer,
-  offsets: Offsets,
-  {
-    gained,
-    cooperative,
-    partitions,
-  }: { gained: boolean; cooperative: boolean; partitions: TopicPartition[] },
-): void {
-  if (gained) {
-    offsets.assigned(partitions);
-    if (cooperative) consumer.incrementalAssign(partitions);
-    else consumer.assign(partitions);
-    if (offsets.paused) consumer.pause(partitions);
-  } else {
-    offsets.revoked(partitions);
-    if (cooperative) consumer.incrementalUnassign(partitions);
-    else consumer.unassign();
-  }
 }
 
 function poll(consumer: KafkaConsumer, count: number): Promise<readonly ReceivedRecord[]> {

@@ -8,6 +8,20 @@ export interface Offset extends Partition {
   /** The next one to read. */
   readonly offset: number;
 }
+/** An offset, and in `metadata` the id of the topic it belongs to. */
+export interface CommitOffset extends Offset {
+  readonly metadata: string;
+}
+/** Where a partition is read from, of a topic that may be made again under the same name. */
+export interface Start extends Offset {
+  readonly topicId: string;
+}
+/** Offsets that were not there to be read: from `from` to just before `to`. */
+export interface Gap {
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * How far the member has come in each partition it owns, and how far of that is committed. Only
@@ -17,7 +31,7 @@ export interface Offset extends Partition {
 export interface Offsets {
   /** True while nothing is fetched, so that partitions gained meanwhile are paused as well. */
   paused: boolean;
-  assigned(partitions: readonly Partition[]): void;
+  assigned(starts: readonly Start[]): void;
   revoked(partitions: readonly Partition[]): void;
   reset(): void;
   /** Where each partition stands after these records, for as long as it stays owned. */
@@ -31,35 +45,43 @@ export interface Offsets {
   end(partition: number, offset: number): void;
   /** All that was seen so far is dealt with, so the ends count. */
   reachedEnds(): void;
-  uncommitted(): Offset[];
+  uncommitted(): CommitOffset[];
   committed(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
-  /**
-   * What the broker says is committed: a commit may be refused for some of its partitions, unsaid.
-   */
-  known(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
+  /** Whether all that was handed over of these partitions is dealt with and committed. */
+  settled(partitions: readonly Partition[]): boolean;
+  /** Whether any partition owned is one of a topic with another id. */
+  outdated(topicId: string): boolean;
 }
 
-interface Mark {
+export interface Mark {
   readonly partition: number;
   readonly offset: number;
   readonly owned: Owned;
 }
 interface Owned {
+  readonly topicId: string;
+  /** The next one to be handed over. */
+  expected: number;
+  /** Records are handed over and not dealt with. */
+  busy: boolean;
   next: number;
   committed: number;
   end: number;
 }
 
-export function createOffsets(topic: string): Offsets {
+/** `onGap` hears of offsets that were skipped: a marker of a transaction, or records expired. */
+export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {}): Offsets {
   const owned = new Map<number, Owned>();
   const advance = (to: Owned, offset: number) => {
     to.next = Math.max(to.next, offset);
   };
   return {
     paused: false,
-    assigned: (partitions) => {
-      for (const { partition } of partitions) {
-        owned.set(partition, { next: -1, committed: -1, end: -1 });
+    assigned: (starts) => {
+      for (const { partition, offset, topicId } of starts) {
+        owned.set(partition, {
+          ...{ topicId, expected: offset, busy: false, next: -1, committed: -1, end: -1 },
+        });
       }
     },
     revoked: (partitions) => {
@@ -67,15 +89,30 @@ export function createOffsets(topic: string): Offsets {
     },
     reset: () => owned.clear(),
     marks: (records) => {
-      const marks = new Map<number, Mark>();
+      const marks = new Map<number, { partition: number; offset: number; owned: Owned }>();
+      let at: { partition: number; offset: number; owned: Owned } | undefined;
       for (const { partition, offset } of records) {
-        const holding = owned.get(partition);
-        if (holding) marks.set(partition, { partition, offset: offset + 1, owned: holding });
+        if (at?.partition !== partition) {
+          at = marks.get(partition);
+          const holding = owned.get(partition);
+          if (at === undefined && holding) {
+            at = { partition, offset: holding.expected, owned: holding };
+            marks.set(partition, at);
+          }
+        }
+        if (at === undefined) continue;
+        if (offset > at.offset) onGap({ partition, from: at.offset, to: offset });
+        at.offset = offset + 1;
+      }
+      for (const mark of marks.values()) {
+        mark.owned.expected = mark.offset;
+        mark.owned.busy = true;
       }
       return [...marks.values()];
     },
     done: (marks) => {
       for (const mark of marks) {
+        mark.owned.busy = false;
         // Taken away meanwhile, or taken away and given back: not ours to commit any more.
         if (owned.get(mark.partition) === mark.owned) advance(mark.owned, mark.offset);
       }
@@ -90,18 +127,20 @@ export function createOffsets(topic: string): Offsets {
     uncommitted: () =>
       [...owned]
         .filter(([, { next, committed }]) => next > committed)
-        .map(([partition, { next }]) => ({ topic, partition, offset: next })),
+        .map(([partition, { next, topicId }]) => ({
+          ...{ topic, partition, offset: next, metadata: topicId },
+        })),
     committed: (offsets) => {
       for (const { partition, offset } of offsets) {
         const holding = owned.get(partition);
         if (holding) holding.committed = Math.max(holding.committed, offset);
       }
     },
-    known: (offsets) => {
-      for (const { partition, offset } of offsets) {
+    settled: (partitions) =>
+      partitions.every(({ partition }) => {
         const holding = owned.get(partition);
-        if (holding) holding.committed = Math.min(holding.committed, offset);
-      }
-    },
+        return holding === undefined || (!holding.busy && holding.next <= holding.committed);
+      }),
+    outdated: (topicId) => [...owned.values()].some((holding) => holding.topicId !== topicId),
   };
 }

@@ -1,12 +1,7 @@
-import type {
-  Client,
-  KafkaConsumer,
-  Metadata,
-  TopicPartitionOffset,
-} from "@confluentinc/kafka-javascript";
+import type { Client, KafkaConsumer, Metadata } from "@confluentinc/kafka-javascript";
 import { PipelineError } from "../errors.ts";
 import { retry } from "../retry.ts";
-import { called, type TopicOptions } from "./kafka.ts";
+import { called, kafkaError, type TopicOptions } from "./kafka.ts";
 
 /** The first offset kept and the next one to be written, by partition. */
 export type Watermarks = ReadonlyMap<number, { readonly low: number; readonly high: number }>;
@@ -33,34 +28,55 @@ export function endOffsets(
 }
 
 /**
- * True when the group has committed all that `ends` says there was, on every partition, whoever
- * owns it; else what it has committed, as far as the broker can tell.
+ * True when the group has committed all that `ends` says there was, whoever owns it, on the topic
+ * of this id.
  */
 export async function reached(
   consumer: KafkaConsumer,
-  topic: string,
+  { topic, topicId }: { readonly topic: string; readonly topicId: string | undefined },
   ends: Watermarks,
-): Promise<true | readonly { readonly partition: number; readonly offset: number }[]> {
+): Promise<boolean> {
   const partitions = [...ends]
     .filter(([, { low, high }]) => high > low)
     .map(([partition]) => ({ topic, partition }));
   if (partitions.length === 0) return true;
   const committed = await committedOffsets(consumer, partitions).catch(() => []);
-  const all =
-    committed.length === partitions.length &&
-    committed.every(({ partition, offset }) => offset >= (ends.get(partition)?.high ?? 0));
-  // A partition where nothing is committed has no offset here.
-  return all || committed.map(({ partition, offset }) => ({ partition, offset: offset ?? -1 }));
+  const ours = committed.filter((each) => (each.topicId ?? topicId) === topicId);
+  const offsets = new Map(ours.map(({ partition, offset }) => [partition, offset]));
+  return partitions.every(
+    ({ partition }) => (offsets.get(partition) ?? -1) >= (ends.get(partition)?.high ?? 0),
+  );
 }
 
-/** What the group has committed; -1001 where it has committed nothing. */
-export function committedOffsets(
+export interface Committed {
+  readonly partition: number;
+  /** Negative where the group has committed nothing. */
+  readonly offset: number;
+  /** What our commits say: the id of the topic that was read. */
+  readonly topicId: string | undefined;
+}
+
+/** What the group has committed. Rejects unless the broker can tell for all of them. */
+export async function committedOffsets(
   consumer: KafkaConsumer,
   partitions: { readonly topic: string; readonly partition: number }[],
-): Promise<readonly TopicPartitionOffset[]> {
-  return called("ask for the committed offsets", (done) =>
+): Promise<readonly Committed[]> {
+  const what = "ask for the committed offsets";
+  const answers = await called<readonly (Answer | Error)[]>(what, (done) =>
     consumer.committed(partitions, requestMs, done),
   );
+  return answers.map((answer) => {
+    if (answer instanceof Error) throw kafkaError(what, answer);
+    const { partition, offset = -1, metadata } = answer;
+    return { partition, offset, topicId: metadata ? metadata : undefined };
+  });
+}
+
+/** Where the group has committed nothing there is no offset. */
+interface Answer {
+  readonly partition: number;
+  readonly offset?: number;
+  readonly metadata?: string | null;
 }
 
 async function queryAll(
