@@ -240,6 +240,46 @@ describe("a record", () => {
   });
 });
 
+describe("the quick way for plain users", () => {
+  /** An id in capitals is for the schema to judge; it comes back in small letters. */
+  const capitals = (id: string) => id.toUpperCase();
+
+  test("makes of a user of the API what the schema makes of it", () => {
+    fc.assert(
+      fc.property(apiUser, (input) => {
+        const { login } = input;
+        const bySchema = { ...input, login: { ...login, uuid: capitals(login.uuid) } };
+        expect(parseApiUser(input)).toEqual(parseApiUser(bySchema));
+      }),
+    );
+  });
+
+  test("takes a changed user as the schema does, or leaves it to the schema", () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue({ noUnicodeString: false }),
+        fc.constantFrom(...Object.keys(ada).filter((name) => name !== "id")),
+        (json, field) => {
+          const quick = parseUser({ ...ada, [field]: json });
+          expect(quick).toEqual(parseUser({ ...ada, id: capitals(ada.id), [field]: json }));
+        },
+      ),
+    );
+  });
+
+  test.each(["1999-02-29", "2000-02-29", "1900-02-29", "2024-02-29", "2023-04-31", "2023-12-31"])(
+    "knows whether there is a %s",
+    (dob) => {
+      const there = new Date(dob).toISOString().startsWith(dob);
+      expect("user" in parseUser({ ...ada, dob })).toBe(there);
+    },
+  );
+
+  test("leaves out what is no field of a user", () => {
+    expect(parseUser({ ...ada, password: "engine" })).toEqual({ user: ada });
+  });
+});
+
 const paths = [
   ..."gender name name.first location location.street location.street.number".split(" "),
   ..."location.city login login.uuid dob dob.date registered.date picture picture.medium".split(
