@@ -59,7 +59,7 @@ export function isPlace({ topic, partition, offset }: Place): boolean {
 /**
  * A replayed record is the one it was: with its first place, time and headers it gets the same
  * version and, where it fails again, a letter of the same origin. What claims to be one but names
- * another topic, or a place that it cannot come from, counts as itself.
+ * another topic counts as itself.
  */
 export function originalOf(record: ReceivedRecord): Original {
   const claimed = record.headers[replayHeaders.origin];
@@ -69,10 +69,7 @@ export function originalOf(record: ReceivedRecord): Original {
   const timestampMs = wholeHeader(record, replayHeaders.timestamp);
   if (origin === undefined || timestampMs === undefined || attempts === undefined)
     return { record, attempts: 0 };
-  const later = origin.partition !== record.partition || origin.offset < record.offset;
-  const ours = origin.topic === record.topic && later;
-  // A letter of another writer may be about itself: it is replayed from where it lies.
-  if (!ours && origin.topic !== `${record.topic}.dlq`) return { record, attempts: 0 };
+  if (!replayable(origin, record.topic)) return { record, attempts: 0 };
   const headers = withoutHeaders(record.headers, Object.values(replayHeaders));
   return { record: { ...record, ...origin, timestampMs, headers }, attempts };
 }
@@ -91,6 +88,14 @@ export function replayRecord({ record, attempts }: Original) {
       { [replayHeaders.timestamp]: String(record.timestampMs) },
     ],
   };
+}
+
+/**
+ * Whether a record may be replayed to this topic: its own. A letter of another writer may be about
+ * itself: it is replayed from where it lies.
+ */
+export function replayable({ topic }: Place, to: string): boolean {
+  return topic === to || topic === `${to}.dlq`;
 }
 
 /** How often a letter or a replayed record says it has failed. */

@@ -1,6 +1,7 @@
 import type { ReceivedRecord } from "../domain/event.ts";
 import { type LetterOrigin, placeText } from "../domain/letter.ts";
 import { type LetterFilter, type LetterInfo, matches } from "../domain/letter-filter.ts";
+import type { Judged, User } from "../domain/user.ts";
 
 export type LetterState = "open" | "replayed" | "purged";
 
@@ -34,10 +35,12 @@ export interface RejectedRow {
   readonly state: LetterState;
 }
 
-/** The dead-letter topic, as it is read. */
+/** The dead-letter topic. */
 export interface LetterTopic {
   /** All letters from the first one kept to what is the end when it is called. */
   read(): AsyncIterable<readonly StoredLetter[]>;
+  /** Deletes, by partition, what lies before these offsets. */
+  deleteBefore(offsets: ReadonlyMap<number, number>): Promise<void>;
 }
 
 /** Letters seen, on disk, and what became of them: never all of them in memory. */
@@ -58,9 +61,28 @@ export interface LetterIndex {
   firstOpen(): Promise<ReadonlyMap<number, number>>;
 }
 
-/** Raw rows that were refused, in the order of their numbers. */
+/** Raw rows that were refused before the topic. */
 export interface RejectedRows {
+  /** All of them, in pages. */
   list(): AsyncIterable<readonly RejectedRow[]>;
+  /**
+   * Judges rows again. What is a user now is rejected no longer and waits for the topic; what is
+   * none has failed once more, for the reason it has now. Rows that are not rejected are left as
+   * they are; with `dryRun` all are.
+   */
+  replay(
+    raws: readonly number[],
+    judge: (payload: unknown) => Judged<User>,
+    options?: { readonly dryRun?: boolean },
+  ): Promise<JudgedAgain>;
+  /** Lists them no longer. Resolves to how many were listed until now. */
+  purge(raws: readonly number[]): Promise<number>;
+  /** A row as it was received; undefined where there is none. */
+  payload(raw: number): Promise<unknown>;
+}
+export interface JudgedAgain {
+  readonly accepted: number;
+  readonly refused: number;
 }
 
 export interface LetterStations {

@@ -45,8 +45,9 @@ export async function openLetterIndex(sql: Sql): Promise<LetterIndex & AsyncDisp
       asked("look up letters", async () => {
         const found = await own.unsafe<{ state: LetterState | null }[]>(
           `select case when l.topic is not null then coalesce((${settledLetter}), 'open') end as state
-           from json_to_recordset($1::text::json)
-             with ordinality as x (partition integer, "offset" bigint, n)
+           from rows from (
+             json_to_recordset($1::text::json) as (partition integer, "offset" bigint)
+           ) with ordinality as x (partition, "offset", n)
            left join seen_letters l on l.at_partition = x.partition and l.at_offset = x."offset"
            order by n`,
           [JSON.stringify(places)],

@@ -36,8 +36,8 @@ export function createOutbox(sql: Sql): RawOutbox {
           if (rows.length === 0) return 0;
           const refused = await handle(rows);
           await connected();
-          await remove(tx, rows);
           if (refused.length > 0) await reject(tx, rows, refused);
+          await remove(tx, rows);
           return rows.length;
         }),
       ),
@@ -75,9 +75,10 @@ async function reject(
     `with refused as (
        select * from json_to_recordset($1::text::json) as x (raw bigint, run bigint, path text, reason text)
      ), kept as (
-       insert into rejected_users (raw_id, stage, path, reason)
-       select raw, 'publish', path, reason from refused
-       on conflict (raw_id) do update set stage = excluded.stage, path = excluded.path, reason = excluded.reason
+       insert into rejected_users (raw_id, stage, path, reason, attempts)
+       select raw, 'publish', path, reason, refusals + 1 from refused join outbox on raw_id = raw
+       on conflict (raw_id) do update
+       set stage = excluded.stage, path = excluded.path, reason = excluded.reason, attempts = excluded.attempts
      )
      update runs set accepted = accepted - n, rejected = rejected + n
      from (select run, count(*) as n from refused group by run) counted

@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import type { LetterIndex } from "../flow/letters.ts";
+import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
@@ -8,6 +8,7 @@ import { openLedger } from "./ledger.ts";
 import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
 import { createOutbox, type RawOutbox } from "./outbox.ts";
+import { createRejectedRows } from "./rejected.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { createScheduleStore, type ScheduleStore } from "./schedule.ts";
 
@@ -16,6 +17,7 @@ export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
   readonly outbox: RawOutbox;
   readonly schedule: ScheduleStore;
+  readonly rejected: RejectedRows;
   /** Compares what was received with what arrived. */
   openLedger(): Promise<Ledger & AsyncDisposable>;
   /** Remembers what became of dead letters. */
@@ -54,6 +56,7 @@ export async function openRawStore(
     runs,
     outbox,
     schedule: createScheduleStore(sql),
+    rejected: createRejectedRows(sql),
     openLedger: () => openLedger(sql),
     openLetterIndex: () => openLetterIndex(sql),
     sample: (count) =>
