@@ -10,6 +10,8 @@ import { createWaits, type Waits } from "./waits.ts";
  */
 export interface Log extends Pick<pino.Logger, "debug" | "info" | "warn" | "error"> {
   readonly waits: Waits;
+  /** A text as it may leave the process in another way than this: without secrets. */
+  conceal(text: string): string;
 }
 
 export interface LogOptions {
@@ -48,11 +50,14 @@ export function openLog({ name, level, secrets = [] }: LogOptions): Log {
         translateTime: "HH:MM:ss.l",
       })
     : pino.destination({ dest: 2, sync: true });
-  return Object.assign(pino(options, lines), { waits: createWaits() });
+  return Object.assign(pino(options, lines), { waits: createWaits(), conceal });
 }
 
 /** Logs nothing: for code that must be given a log and has nobody to read it. */
-export const silentLog: Log = Object.assign(pino({ level: "silent" }), { waits: createWaits() });
+export const silentLog: Log = Object.assign(pino({ level: "silent" }), {
+  waits: createWaits(),
+  conceal: (text: string) => text,
+});
 
 const secretPaths = [
   "password",

@@ -9,7 +9,8 @@ export function secretsOf({ source, raw, topic, sink, http }: Config): readonly 
     secretProperty.test(name) ? [String(value)] : [],
   );
   const all = [...inUrl(source.url), passwordOf(raw.url), ...properties, sink.password, http.token];
-  return [...new Set(all.flatMap(spellings))].filter((secret) => secret.length >= 6);
+  const isLong = (secret: string) => secret.length >= 6;
+  return [...new Set(all.filter(isLong).flatMap(spellings))].filter(isLong);
 }
 
 /** Takes secrets out of texts: each is shown as `[secret]`. */
@@ -22,9 +23,11 @@ export function concealer(secrets: readonly string[]): (text: string) => string 
 }
 
 /** User, password and the values of the query: APIs take keys in any of them. */
-export function inUrl(url: string): readonly string[] {
+function inUrl(url: string): readonly string[] {
   const { username, password, searchParams } = new URL(url);
-  return [username, password, ...searchParams.values()];
+  // As it is sent: Authorization: Basic …
+  const pair = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64");
+  return [username, password, pair, ...searchParams.values()];
 }
 
 function passwordOf(url: string): string {

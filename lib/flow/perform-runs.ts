@@ -72,12 +72,12 @@ export async function performRun(
     }
     if (!(error instanceof PipelineError)) {
       // A bug would end every worker that takes this run: it ends here.
-      await runs.finish(run, "failed", `a bug: ${messageChain(error).join(": ")}`);
+      await runs.finish(run, "failed", log.conceal(`a bug: ${messageChain(error).join(": ")}`));
       throw error;
     }
     if (error.code === "fenced")
       return log.warn({ run: run.id }, "run taken over by another worker");
-    const reason = messageChain(error).join(": ");
+    const reason = log.conceal(messageChain(error).join(": "));
     await retry(() => runs.finish(run, "failed", reason), waiting);
     log.error({ run: run.id, reason }, "run failed");
   }

@@ -64,7 +64,7 @@ export function createApp({ runs, schedule, checks, defaults, http, log }: AppDe
   app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));
   app.onError((error, c) => {
     if (error instanceof PipelineError && error.retryable) {
-      return problem(c, { status: 503, title: "Not ready", detail: error.message });
+      return problem(c, { status: 503, title: "Not ready", detail: log.conceal(error.message) });
     }
     log.error({ path: c.req.path, error: Bun.inspect(error) }, "request failed");
     return problem(c, { status: 500, title: "A fault of ours; the log says more" });

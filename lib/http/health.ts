@@ -9,7 +9,7 @@ import { problem } from "./problem.ts";
 /** What tells whether the process can do its work. */
 export interface Readiness {
   /** Its waits are what the process waits for at this moment. */
-  readonly log: Pick<Log, "waits">;
+  readonly log: Pick<Log, "waits" | "conceal">;
   /** By what is asked: rejects, with the reason, when it does not answer. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>;
   /** Where a token is needed, strangers are told no reasons: they name hosts and accounts. */
@@ -29,7 +29,7 @@ export function healthRoutes(readiness: Readiness): Hono {
     const waitingFor = found.map(({ what, reason, since }) => ({
       what,
       since: since.toISOString(),
-      ...(readiness.http.token === "" ? { reason } : {}),
+      ...(readiness.http.token === "" ? { reason: readiness.log.conceal(reason) } : {}),
     }));
     const detail = `waiting for ${waitingFor.map(({ what }) => what).join("; ")}`;
     return problem(c, { status: 503, title: "Not ready", detail, waitingFor });

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { PipelineError } from "../../../lib/errors.ts";
 import { createHealth, type Readiness } from "../../../lib/http/health.ts";
+import { silentLog } from "../../../lib/log.ts";
 import { createWaits } from "../../../lib/waits.ts";
 
 const noon = new Date("2026-01-01T12:00:00Z");
@@ -13,7 +14,7 @@ interface Body {
 
 function health({ checks = {}, token = "" }: Partial<Readiness & Readiness["http"]> = {}) {
   const waits = createWaits(() => noon);
-  const app = createHealth({ log: { waits }, checks, http: { token, auth: "on" } });
+  const app = createHealth({ log: { ...silentLog, waits }, checks, http: { token, auth: "on" } });
   const ready = async () => {
     const answer = await app.request("/readyz");
     return { status: answer.status, body: (await answer.json()) as Body };
