@@ -12,7 +12,7 @@ import { keyOf, perform, type Scene } from "./perform.ts";
 import { type PlannedFault, planOf } from "./plan.ts";
 import { type ChaosReport, type FaultReport, quantile } from "./report.ts";
 import { openTopic } from "./topic.ts";
-import { checked, runsByState } from "./verdict.ts";
+import { judge } from "./verdict.ts";
 import { openWatch, type Watch } from "./watch.ts";
 
 export interface ChaosOptions {
@@ -78,12 +78,12 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   say("ending the services and comparing the stations");
   const members = [...fleet.members("ingest"), ...fleet.members("consume")];
   await Promise.all(members.map((member) => member.retire()));
-  const verdict = await checked(servers.direct, topic.sent);
+  const verdict = await judge(servers.direct, topic.sent);
   const { wrongEnds, restarts } = fleet;
   const clean = verdict.clean && failures.length === 0 && wrongEnds.length === 0;
   const report: ChaosReport = {
     ...{ seed, minutes, seconds: (performance.now() - began) / 1000, faults },
-    ...{ records: verdict.verification.raw, runs: await runsByState(servers.direct) },
+    ...{ records: verdict.verification.raw, runs: verdict.runs },
     ...{ verification: verdict.verification, differences: verdict.differences },
     ...{ poison: topic.sent, maxLag: watch.maxLag, peakMb, restarts, wrongEnds, failures, clean },
     way: { median: quantile(watch.ways, 0.5), longest: quantile(watch.ways, 1) },
@@ -147,11 +147,10 @@ async function settledWithin(watch: Watch, signal: AbortSignal): Promise<string 
   const deadline = performance.now() + settleMs;
   for (;;) {
     signal.throwIfAborted();
-    const open = await watch.open();
-    const left = { ...open, lag: watch.lag };
-    if (open && open.runs + open.outbox === 0 && watch.lag === 0) return undefined;
+    const left = await watch.left();
+    if (left && left.runs + left.outbox + left.lag === 0) return undefined;
     if (performance.now() > deadline) {
-      return `the work did not come to its end: ${JSON.stringify(left)}`;
+      return `the work did not come to its end: ${JSON.stringify(left ?? "unknown")}`;
     }
     await sleep(500, signal);
   }

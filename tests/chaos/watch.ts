@@ -4,15 +4,14 @@ import { silentLog as log } from "../../lib/log.ts";
 import { connect } from "../../lib/raw/client.ts";
 import { connect as connectStore } from "../../lib/sink/client.ts";
 import { sleep } from "../../lib/sleep.ts";
-import { openReader, type Reader } from "../../lib/topic/reader.ts";
+import { openReader } from "../../lib/topic/reader.ts";
+import { lagOf } from "../faults/invariant.ts";
 import type { Settings } from "../scripts.ts";
 
 /** Looks at the stations, past the links, while they are broken: what cannot be asked is asked again. */
 export interface Watch extends AsyncDisposable {
   /** The most records that were on the topic and not consumed. */
   readonly maxLag: number;
-  /** The newest answer; undefined before the first one. */
-  readonly lag: number | undefined;
   /** Seconds from a record's being received until it was seen in the table: one of each second. */
   readonly ways: readonly number[];
   /**
@@ -22,8 +21,15 @@ export interface Watch extends AsyncDisposable {
   flows(): Promise<number | undefined>;
   /** Rows received so far. */
   readonly received: number;
-  /** Runs that are neither done nor failed, and rows in the outbox; undefined when not known now. */
-  open(): Promise<{ readonly runs: number; readonly outbox: number } | undefined>;
+  /** What is left to do; undefined when it cannot be told now. */
+  left(): Promise<Left | undefined>;
+}
+
+/** Runs that have not ended, rows in the outbox, records that are not consumed. */
+export interface Left {
+  readonly runs: number;
+  readonly outbox: number;
+  readonly lag: number;
 }
 
 /** How often the stations are looked at. */
@@ -42,7 +48,7 @@ export async function openWatch(settings: Settings): Promise<Watch> {
   const store = await connectStore(config.sink);
   opening.defer(() => store.shutdown());
   const reader = opening.use(await openReader(config.topic, { log, signal }));
-  const state = { maxLag: 0, lag: undefined as number | undefined, received: 0 };
+  const state = { maxLag: 0, received: 0 };
   const ways: number[] = [];
   const waiting: { readonly since: number; readonly resolve: (s?: number) => void }[] = [];
 
@@ -77,8 +83,8 @@ export async function openWatch(settings: Settings): Promise<Watch> {
   const followLag = async () => {
     while (!signal.aborted) {
       await sleep(lagMs, signal).catch(() => {});
-      state.lag = await lagOf(reader, config.topic.name).catch(() => state.lag);
-      state.maxLag = Math.max(state.maxLag, state.lag ?? 0);
+      const lag = await lagOf(reader, config.topic.name).catch(() => 0);
+      state.maxLag = Math.max(state.maxLag, lag);
     }
   };
   const following = [followCanaries(), followLag()];
@@ -92,30 +98,23 @@ export async function openWatch(settings: Settings): Promise<Watch> {
     get maxLag() {
       return state.maxLag;
     },
-    get lag() {
-      return state.lag;
-    },
     get received() {
       return state.received;
     },
     ways,
     flows: () => new Promise((resolve) => waiting.push({ since: Date.now(), resolve })),
-    open: async () => {
-      const [found] = await sql<{ runs: number; outbox: number }[]>`
-        select (select count(*) from runs where state in ('queued', 'running')) as runs,
-          (select count(*) from outbox) as outbox`.catch(() => []);
-      return found;
+    left: async () => {
+      const count = async () => {
+        const [found] = await sql<Omit<Left, "lag">[]>`
+          select (select count(*) from outbox) as outbox,
+            (select count(*) from runs where state in ('queued', 'running')) as runs`;
+        // In the order in which records go: none can pass unseen.
+        return found && { ...found, lag: await lagOf(reader, config.topic.name) };
+      };
+      return await count().catch(() => undefined);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function lagOf(reader: Reader, topic: string): Promise<number> {
-  const committed = await reader.committed(topic);
-  const marks = [...(await reader.watermarks(topic))];
-  return marks.reduce((sum, [partition, { low, high }]) => {
-    return sum + high - Math.max(low, committed.get(partition) ?? low);
-  }, 0);
 }
 
 /** A record whose arrival in the table is waited for. */

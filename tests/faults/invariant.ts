@@ -25,7 +25,8 @@ export interface WithinOptions {
 }
 
 /**
- * What holds after every fault. The work comes to its end. Then `verify` is clean, and so is a comparison that shares no code with it:
+ * What holds after every fault. The work comes to its end. Then `verify` is clean, and so is a
+ * comparison that shares no code with it:
  * - the row of every valid id equals, field for field, the newest version received of it, and each
  *   of its cells was written as that version; there are no other rows;
  * - everything invalid that was received is rejected, once;
@@ -37,20 +38,25 @@ export async function expectNothingLost(
   options: WithinOptions = {},
 ): Promise<Verification> {
   await workDone(stations, options);
-  await using reader = await openReader(stations.topic, { log, signal: never });
   const verified = await jsonOf<Verification>("verify", [], stations.settings);
-  const received = await allReceived(stations.sql);
-  const wrong = [
-    ...wrongRows(received, await allRows(stations)),
-    ...(await wrongRejections(received, stations.sql)),
-    ...(await wrongRecords(received, reader, stations.topic)),
-  ];
+  const wrong = await differences(stations);
   const { pending, onTheWay } = verified;
   if (pending + onTheWay > 0) wrong.push(`verify: ${pending} pending, ${onTheWay} on the way`);
   if (wrong.length > 0) {
     throw new Error(`${wrong.length} differences:\n${wrong.slice(0, 20).join("\n")}`);
   }
   return verified;
+}
+
+/** The comparison that shares no code with `verify`, once the work is at its end: what is wrong. */
+export async function differences(stations: Stations): Promise<string[]> {
+  await using reader = await openReader(stations.topic, { log, signal: never });
+  const received = await allReceived(stations.sql);
+  return [
+    ...wrongRows(received, await allRows(stations)),
+    ...(await wrongRejections(received, stations.sql)),
+    ...(await wrongRecords(received, reader, stations.topic)),
+  ];
 }
 
 /** Resolves when all runs have succeeded, the outbox is empty and the group's lag is 0. */
