@@ -62,6 +62,25 @@ describe("compose.yaml", () => {
     expect(published.slice(0, 5)).toEqual(["5432", "9092", "9042", "8080", "8081"]);
   });
 
+  test("no secret is in it, and no service has more of this machine than its ports and volumes", () => {
+    for (const name of names) {
+      for (const [setting, value] of Object.entries(environment(name))) {
+        const open = setting === "POSTGRES_HOST_AUTH_METHOD" || value === "";
+        if (/PASSWORD|TOKEN|SECRET|AUTH/.test(setting) && !open)
+          expect([setting, value]).toEqual(["API_AUTH", "off"]);
+        expect(value).not.toMatch(/\/\/[^/@]*:[^/@]*@/);
+      }
+      for (const volume of service(name).volumes ?? []) expect(volume).toMatch(/^[a-z]/);
+      for (const more of ["privileged", "network_mode", "pid", "ipc", "devices", "cap_add"]) {
+        expect(services[name]).not.toHaveProperty(more);
+      }
+    }
+  });
+
+  test.each(apps)("%s gains no rights", (name) => {
+    expect(service(name).security_opt).toEqual(["no-new-privileges:true"]);
+  });
+
   test("every service waits for the servers it uses to be healthy", () => {
     const waits = (name: string) =>
       Object.entries(service(name).depends_on ?? {})
@@ -255,7 +274,7 @@ describe("the pipeline's services in compose.yaml", () => {
 
 function composeFile() {
   const texts = v.array(v.string());
-  const service = v.object({
+  const service = v.looseObject({
     image: v.optional(v.string()),
     build: v.optional(v.object({ context: v.literal("."), dockerfile_inline: v.string() })),
     profiles: v.optional(texts),
@@ -269,6 +288,7 @@ function composeFile() {
     logging: v.object({ options: v.record(v.string(), v.string()) }),
     restart: v.string(),
     cap_drop: v.optional(texts),
+    security_opt: v.optional(texts),
     init: v.optional(v.boolean()),
     stop_grace_period: v.string(),
   });
