@@ -1,10 +1,11 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts, loopback } from "../lib/local/ports.ts";
+import { freePorts, isFree, loopback } from "../lib/local/ports.ts";
 import { down, type ServerName, serverNames, status, up } from "../lib/local/servers.ts";
 import { type FaultProxy, openProxy } from "./proxy.ts";
 import type { Settings } from "./scripts.ts";
+import { until } from "./until.ts";
 
 /** Servers that a test may stop, kill and freeze, each behind a link that can go wrong. */
 export interface OwnServers extends AsyncDisposable {
@@ -60,6 +61,8 @@ export async function openOwnServers(options: OwnServersOptions = {}): Promise<O
   const start = async (name: ServerName) => {
     const { signal } = options;
     const place = { ...at(name), ports, settings, javaHome: Bun.env.JAVA_HOME };
+    // A process that was killed is gone before the system has closed its sockets.
+    await until(() => isFree(ports[name]), { what: `port ${ports[name]} of ${name} is free` });
     await up({ ...place, dieWithParent: true, ...(signal ? { signal } : {}) });
     options.onReady?.(name);
   };

@@ -115,6 +115,7 @@ async function performAll(
     );
     await perform(fault, scene).catch((error) => {
       failures.push(`${kind} on ${target}: ${messageChain(error).join(": ")}`);
+      say(failures.at(-1) ?? "");
     });
     const seconds = elapsed() - at;
     void watch.flows().then((recovery) => {
