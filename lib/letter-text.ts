@@ -1,6 +1,6 @@
 import type { ReceivedRecord } from "./domain/event.ts";
 import type { LetterInfo } from "./domain/letter-filter.ts";
-import { asciiControls, printable } from "./printable.ts";
+import { asciiControls, jsonLine, printable } from "./printable.ts";
 
 /** Bytes as they can be shown: as JSON where they are JSON, as text where they are text. */
 export interface ShownBytes {
@@ -64,7 +64,7 @@ export function createLetterList(json: boolean, write: (text: string) => Promise
     add: async (letters: readonly LetterInfo[]) => {
       const lines = letters.map((letter, at) => {
         if (!json) return `${letterLine(letter)}\n`;
-        return `${listed + at === 0 ? "[" : ","}${JSON.stringify(letter)}\n`;
+        return `${listed + at === 0 ? "[" : ","}${jsonLine(letter)}\n`;
       });
       listed += letters.length;
       await write(lines.join(""));

@@ -10,6 +10,7 @@ if (fresh) {
   process.exit(await Bun.spawn(again, { stdio: ["inherit", "inherit", "inherit"] }).exited);
 }
 const { run } = await import("../lib/run.ts");
+const { jsonLine } = await import("../lib/printable.ts");
 const { openDemo } = await import("../lib/local/demo.ts");
 const { openRawStore } = await import("../lib/raw/postgres.ts");
 const { openReader } = await import("../lib/topic/reader.ts");
@@ -33,7 +34,7 @@ await run(command, async ({ config, log, options, signal }) => {
   await using raw = await openRawStore(config.raw, { log, signal });
   const show = (title: string, rows: readonly unknown[]) => {
     demo.say(`# ${title}`);
-    for (const row of rows) process.stdout.write(`${JSON.stringify(row).slice(0, 400)}…\n`);
+    for (const row of rows) process.stdout.write(`${jsonLine(row).slice(0, 400)}…\n`);
   };
   const { keyspace, table } = config.sink;
   show("PostgreSQL: two of raw_users", await raw.sample(2));

@@ -4,6 +4,7 @@ import { type FoundLetter, findLetters } from "../lib/flow/letters.ts";
 import { purgeLetters, replayLetters } from "../lib/flow/replay-letters.ts";
 import { createLetterList, doneText, letterText, shownLetter } from "../lib/letter-text.ts";
 import { print } from "../lib/print.ts";
+import { jsonLine } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
@@ -39,7 +40,7 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
     for await (const [letter] of findLetters(stations, { ...asked, limit: 1 })) {
       if (!letter) continue;
       const shown = shownLetter(letter, await raw.rejected.payload(letter.info.raw ?? 0));
-      await print(json ? `${JSON.stringify(shown)}\n` : letterText(shown));
+      await print(json ? `${jsonLine(shown)}\n` : letterText(shown));
       return 0;
     }
     throw new PipelineError("refused", `there is no letter ${request.filter.ids?.[0]}`);

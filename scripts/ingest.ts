@@ -5,6 +5,7 @@ import { performRuns } from "../lib/flow/perform-runs.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
 import { createApp } from "../lib/http/app.ts";
 import { listenEarly } from "../lib/http/listen.ts";
+import { jsonLine, printable } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { retry } from "../lib/retry.ts";
@@ -40,10 +41,10 @@ await run(command, async ({ config, log, options, signal }) => {
 
   if (server === undefined) {
     using progress = createProgress({ label: "ingest", unit: "users", total: request.results });
-    const stations = { source, runs, outbox, topic };
     const doing = { worker, log, signal, onProgress: progress.show };
-    const ended = await ingestOnce(request, stations, doing);
-    process.stdout.write(options.json ? `${JSON.stringify(ended)}\n` : runText(ended));
+    const ended = await ingestOnce(request, { source, runs, outbox, topic }, doing);
+    const text = options.json ? jsonLine(ended) : printable(runText(ended).trimEnd());
+    process.stdout.write(`${text}\n`);
     return ended.state === "success" ? 0 : 1;
   }
 
