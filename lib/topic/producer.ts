@@ -1,10 +1,11 @@
 import type { Producer as KafkaProducer } from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
 import type { Event } from "../domain/event.ts";
+import { PipelineError } from "../errors.ts";
 import type { Publisher, Refused } from "../flow/raw-to-topic.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
-import { sleep } from "../sleep.ts";
+import { type Batch, createBatch, enqueue, type Outcome, settle } from "./batch.ts";
 import {
   called,
   clientProperties,
@@ -12,11 +13,11 @@ import {
   configured,
   ensureTopics,
   kafkaCode,
-  kafkaError,
   maxRecordBytes,
-  recordCodes,
+  type Properties,
   type TopicOptions,
 } from "./kafka.ts";
+import { watchTopic } from "./watch.ts";
 
 /** A record on its way out, to any topic. */
 export interface OutgoingRecord {
@@ -56,6 +57,9 @@ export async function openProducer(
  */
 const deliveryMs = 30_000;
 const connectMs = 10_000;
+/** What is not acknowledged so long after the signal has aborted is given back. */
+const stopMs = 3000;
+const flushMs = 2000;
 const closeMs = 10_000;
 /** Reports are fetched this often; measured faster than the client's background polling. */
 const pollMs = 5;
@@ -63,51 +67,26 @@ const pollMs = 5;
 /**
  * A sender with acks=all and idempotence. The broker keeps each record once per session of the
  * producer; what is sent again after a failure may be there twice. A fatal error of the client,
- * after which it refuses everything, makes a new client.
+ * after which it refuses everything, makes a new client; a topic that is gone is made again. While
+ * Kafka is known not to answer, sending rejects at once.
  */
-export async function openSender(
-  config: Config["topic"],
-  { topic, maxBytes = maxRecordBytes, log, signal }: SenderOptions,
-): Promise<Sender> {
-  const kafka = await loadKafkaClient();
-  const properties = clientProperties(config, {
-    "enable.idempotence": true,
-    acks: "all",
-    "compression.type": "lz4",
-    "message.max.bytes": maxBytes,
-    "message.timeout.ms": deliveryMs,
-    // The same partition for a key as Java's clients choose.
-    partitioner: "murmur2_random",
-    // Full is back-pressure: bounds what is held here.
-    "queue.buffering.max.messages": 50_000,
-    "queue.buffering.max.kbytes": 65_536,
-    dr_cb: true,
-  });
+export async function openSender(config: Config["topic"], options: SenderOptions): Promise<Sender> {
+  await using opening = new AsyncDisposableStack();
+  const watch = opening.use(await watchSent(config, options));
+  const line = opening.use(await openLine(config, options));
+  const owned = opening.move();
 
-  const waiting: Batch[] = [];
-  let sent = 0;
-  let broken = false;
-
-  const connect = async () => {
-    const producer = configured(() => new kafka.Producer(properties));
-    producer.on("delivery-report", (error, report) => settle(waiting, report.opaque, error));
-    producer.on("event.error", (error) => {
-      broken ||= kafkaCode(error) === codes.fatal || Reflect.get(error, "isFatal") === true;
-      log.debug({ topic, reason: error.message }, "producer");
-    });
-    await called(
-      "connect",
-      (done) => producer.connect({ topic, timeout: connectMs }, done),
-      signal,
-    );
-    producer.setPollInterval(pollMs);
-    return producer;
+  const sendTogether = async (records: readonly OutgoingRecord[]): Promise<Outcome> => {
+    if (records.length === 0) return { refused: [], doubted: [] };
+    const outage = watch.outage();
+    if (outage) {
+      const since = outage.since.toISOString();
+      throw new PipelineError("unavailable", `Kafka does not answer since ${since}`, {
+        cause: new Error(outage.reason),
+      });
+    }
+    return await line.send(records);
   };
-  const reopen = () =>
-    retry(connect, { what: `Kafka at ${config.brokers.join(",")}`, log, signal });
-
-  let producer = await reopen();
-
   return {
     send: async (records) => {
       const { refused, doubted } = await sendTogether(records);
@@ -121,112 +100,102 @@ export async function openSender(
       }
       return refused;
     },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Whoever sends says itself what it waits for; here it is said what became of the topic. */
+function watchSent(config: Config["topic"], { topic, log, signal }: SenderOptions) {
+  const hint = "`bun run runs republish` brings back what was not consumed";
+  return watchTopic(config, {
+    ...{ topic, signal, log, quiet: true },
+    onMadeAgain: () => log.warn({ topic, hint }, "the topic was deleted and made again"),
+  });
+}
+
+/** The client of now, and what it is busy with. */
+interface Line extends AsyncDisposable {
+  send(records: readonly OutgoingRecord[]): Promise<Outcome>;
+}
+
+async function openLine(
+  config: Config["topic"],
+  { topic, maxBytes = maxRecordBytes, log, signal }: SenderOptions,
+): Promise<Line> {
+  const kafka = await loadKafkaClient();
+  const properties = producerProperties(config, maxBytes);
+  const waiting: Batch[] = [];
+  let sent = 0;
+  let broken = false;
+
+  const connect = async () => {
+    const producer = configured(() => new kafka.Producer(properties));
+    producer.on("delivery-report", (error, report) => settle(waiting, report.opaque, error));
+    producer.on("event.error", (error) => {
+      broken ||= kafkaCode(error) === codes.fatal || Reflect.get(error, "isFatal") === true;
+      log.debug({ topic, reason: error.message }, "producer");
+    });
+    const joining = { topic, timeout: connectMs };
+    await called("connect", (done) => producer.connect(joining, done), signal);
+    producer.setPollInterval(pollMs);
+    return producer;
+  };
+  const what = `Kafka at ${config.brokers.join(",")}`;
+  let producer = await retry(connect, { what, log, signal });
+
+  return {
+    send: async (records) => {
+      if (broken) {
+        log.warn({ topic }, "the producer failed for good, making a new one");
+        await disconnect(producer);
+        // One try: whoever waits for this holds a transaction, and tries again without it.
+        producer = await connect();
+        broken = false;
+      }
+      const batch = createBatch(sent, records.length);
+      sent += records.length;
+      waiting.push(batch);
+      try {
+        await enqueue(producer, topic, records, { batch, signal });
+        return await unlessStopped(batch.outcome, signal);
+      } finally {
+        waiting.splice(waiting.indexOf(batch), 1);
+      }
+    },
     [Symbol.asyncDispose]: () => disconnect(producer),
   };
-
-  async function sendTogether(records: readonly OutgoingRecord[]): Promise<Outcome> {
-    if (records.length === 0) return { refused: [], doubted: [] };
-    if (broken) {
-      log.warn({ topic }, "the producer failed for good, making a new one");
-      await disconnect(producer);
-      // One try: whoever waits for this holds a transaction, and tries again without it.
-      producer = await connect();
-      broken = false;
-    }
-    const batch = createBatch(sent, records.length);
-    sent += records.length;
-    waiting.push(batch);
-    try {
-      await enqueue(producer, topic, records, batch);
-      return await batch.outcome;
-    } finally {
-      waiting.splice(waiting.indexOf(batch), 1);
-    }
-  }
 }
 
-/**
- * Records sent together. The client names a record by its number, which costs less than an object
- * each.
- */
-interface Batch {
-  readonly first: number;
-  readonly count: number;
-  /** One record is acknowledged, or is not: with the client's error. */
-  settle(number: number, error: unknown, by: "client" | "broker"): void;
-  /** Resolves when all are settled; rejects if the fate of any is unknown. */
-  readonly outcome: Promise<Outcome>;
+function producerProperties(config: Config["topic"], maxBytes: number): Properties {
+  return clientProperties(config, {
+    "enable.idempotence": true,
+    acks: "all",
+    "compression.type": "lz4",
+    "message.max.bytes": maxBytes,
+    "message.timeout.ms": deliveryMs,
+    // The same partition for a key as Java's clients choose.
+    partitioner: "murmur2_random",
+    // Full is back-pressure: bounds what is held here.
+    "queue.buffering.max.messages": 50_000,
+    "queue.buffering.max.kbytes": 65_536,
+    dr_cb: true,
+  });
 }
 
-interface Outcome {
-  /** Refused for good, each by itself. */
-  readonly refused: Refused[];
-  /** Refused by the broker together with others. */
-  readonly doubted: readonly Refused[];
-}
-
-function createBatch(first: number, count: number): Batch {
-  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-  const refused: Refused[] = [];
-  const doubted: Refused[] = [];
-  let left = count;
-  let failure: unknown;
-  return {
-    first,
-    count,
-    outcome: promise,
-    settle: (number, error, by) => {
-      const code = kafkaCode(error);
-      if (code !== undefined && recordCodes.includes(code)) {
-        const reason = `record: ${error instanceof Error ? error.message : code}`;
-        const record = { index: number - first, rejection: { path: "", reason } };
-        (by === "client" ? refused : doubted).push(record);
-      } else if (error) {
-        failure ??= error;
-      }
-      left -= 1;
-      if (left > 0) return;
-      if (failure) reject(kafkaError("publish", failure));
-      else resolve({ refused, doubted });
-    },
+/** The outcome; but once the signal has aborted it is not waited for much longer. */
+async function unlessStopped<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const onAbort = () => {
+    timer = setTimeout(() => reject(signal.reason), stopMs);
   };
-}
-
-function settle(waiting: readonly Batch[], number: number, error: unknown): void {
-  for (const batch of waiting) {
-    if (number >= batch.first && number < batch.first + batch.count) {
-      batch.settle(number, error, "broker");
-      return;
-    }
-  }
-}
-
-/**
- * Hands all records to the client. What it will not take at once counts as settled: waited for,
- * refused or failed.
- */
-async function enqueue(
-  producer: KafkaProducer,
-  topic: string,
-  records: readonly OutgoingRecord[],
-  batch: Batch,
-): Promise<void> {
-  let number = batch.first;
-  for (const { key, value, headers } of records) {
-    for (;;) {
-      try {
-        // The client does not change the list of headers, its types do not say so.
-        producer.produce(topic, -1, value, key, null, number, headers as Record<string, string>[]);
-        break;
-      } catch (error) {
-        if (kafkaCode(error) !== codes.queueFull) {
-          batch.settle(number, error, "client");
-          break;
-        }
-        await sleep(pollMs);
-      }
-    }
-    number += 1;
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([outcome, stopped]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
   }
 }
 
@@ -238,7 +207,7 @@ function disconnect(producer: KafkaProducer): Promise<void> {
       resolve();
     };
     // Disconnecting flushes first; what is not acknowledged by then is offered again by the outbox.
-    if (producer.isConnected()) producer.disconnect(5000, done);
+    if (producer.isConnected()) producer.disconnect(flushMs, done);
     else done();
   });
 }

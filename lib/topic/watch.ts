@@ -29,6 +29,8 @@ export interface Outage {
 
 export interface WatchOptions extends TopicOptions {
   readonly topic: string;
+  /** Leaves it to others to say on the log that Kafka is waited for. */
+  readonly quiet?: boolean;
   /** Told when a topic of this name has another id than before. */
   readonly onMadeAgain?: () => void;
 }
@@ -76,12 +78,13 @@ async function look(
   admin: Admin,
   config: Config["topic"],
   seen: Seen,
-  { topic, log, signal, onMadeAgain }: WatchOptions,
+  { topic, log, signal, quiet = false, onMadeAgain }: WatchOptions,
 ): Promise<void> {
   const what = `Kafka at ${config.brokers.join(",")}`;
+  const telling = quiet ? quietly(log) : log;
   const ask = () => noting(seen, admin.topicId(topic, signal));
   for (let missing = false; ; await sleep(lookMs, signal)) {
-    const id = await retry(ask, { what, log, signal, maxMs: awayMs });
+    const id = await retry(ask, { what, log: telling, signal, maxMs: awayMs });
     // What one look does not find may be on its way: a topic just made, a broker just started.
     if (id === undefined && missing) {
       const again = () => makeAgain(admin, config, log);
@@ -91,6 +94,12 @@ async function look(
     if (id !== undefined && seen.topicId !== undefined && id !== seen.topicId) onMadeAgain?.();
     seen.topicId = id ?? seen.topicId;
   }
+}
+
+/** The same log, which says on a lower level what others say too; its waits are the log's. */
+function quietly(log: Log): Log {
+  const debug = log.debug.bind(log);
+  return { debug, info: debug, warn: debug, error: log.error.bind(log), waits: log.waits };
 }
 
 /** Notes since when Kafka does not answer, and why. */
