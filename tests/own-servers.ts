@@ -22,16 +22,19 @@ export interface OwnServers extends AsyncDisposable {
 }
 
 export interface OwnServersOptions {
+  /** All of them by default. */
+  readonly only?: readonly ServerName[];
   readonly signal?: AbortSignal;
   readonly onReady?: (name: ServerName) => void;
 }
 
 /**
- * Starts all three on free ports, with their data in a folder for temporary files. Disposing ends
+ * Starts them on free ports, with their data in a folder for temporary files. Disposing ends
  * them and deletes the data; on Linux they also end when this process is killed.
  */
 export async function openOwnServers(options: OwnServersOptions = {}): Promise<OwnServers> {
   await using opening = new AsyncDisposableStack();
+  const { only: names = serverNames } = options;
   const base = await mkdtemp(join(tmpdir(), "own-servers-"));
   // PostgreSQL runs under another account where we are root: it must get there.
   await chmod(base, 0o711);
@@ -68,9 +71,9 @@ export async function openOwnServers(options: OwnServersOptions = {}): Promise<O
   };
   const stop = (name: ServerName) => down(at(name));
   opening.defer(async () => {
-    await Promise.all(serverNames.map((name) => down({ ...at(name), wipe: true })));
+    await Promise.all(names.map((name) => down({ ...at(name), wipe: true })));
   });
-  await Promise.all(serverNames.map(start));
+  await Promise.all(names.map(start));
   const owned = opening.move();
   return {
     links,
