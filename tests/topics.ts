@@ -1,5 +1,5 @@
 import type { ReceivedRecord } from "../lib/domain/event.ts";
-import { silentLog as log } from "../lib/log.ts";
+import { silentLog } from "../lib/log.ts";
 import { ensureTopics } from "../lib/topic/kafka.ts";
 import { type OutgoingRecord, openSender } from "../lib/topic/producer.ts";
 import { openReader, type Reader } from "../lib/topic/reader.ts";
@@ -17,7 +17,7 @@ export interface MadeTopics extends TestTopics {
   records(topic?: string): Promise<readonly ReceivedRecord[]>;
 }
 
-export async function makeTopics(places: Parameters<typeof openTopics>[0] = {}) {
+export async function makeTopics(places: Parameters<typeof openTopics>[0] = {}, log = silentLog) {
   await using opening = new AsyncDisposableStack();
   const topics = opening.use(await openTopics(places));
   const { config } = topics;

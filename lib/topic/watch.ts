@@ -99,7 +99,7 @@ async function look(
 /** The same log, which says on a lower level what others say too; its waits are the log's. */
 function quietly(log: Log): Log {
   const debug = log.debug.bind(log);
-  return { debug, info: debug, warn: debug, error: log.error.bind(log), waits: log.waits };
+  return { ...log, debug, info: debug, warn: debug, error: log.error.bind(log) };
 }
 
 /** Notes since when Kafka does not answer, and why. */
