@@ -89,10 +89,12 @@ describe("a dead letter", () => {
     const headers = {
       ...{ [letterHeaders.topic]: "other", [letterHeaders.offset]: "1" },
       ...{ "replay.origin": "other/0/1", "replay.attempts": "7", "replay.timestamp": "1" },
+      [letterHeaders.bytes]: "5000",
     };
     const dead = record({ topic: "users", partition: 0, offset: 5, headers });
     await it.deadLetters.put([{ record: dead, stage: "decode", attempts: 1, rejection }]);
     const [letter] = await it.records(it.config.deadLetters);
+    expect(letter?.headers).not.toContainAnyKeys([letterHeaders.bytes, "replay.origin"]);
     expect(letter && letterOrigin(letter)).toEqual({
       ...{ topic: "users", partition: 0, offset: 5, timestampMs, attempts: 1, raw: null },
     });
