@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import type { ReceivedRecord } from "../domain/event.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
-import { called, clientProperties, configured, type TopicOptions } from "./kafka.ts";
+import { called, clientProperties, configured, type Kafka, type TopicOptions } from "./kafka.ts";
 import { received } from "./messages.ts";
 import { committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
 
@@ -35,31 +35,12 @@ export async function openReader(
   { log, signal }: TopicOptions,
 ): Promise<Reader> {
   const kafka = await loadKafkaClient();
-  const connect = async () => {
-    const reader = configured(
-      () =>
-        new kafka.KafkaConsumer(
-          clientProperties(config, {
-            // Named to ask for the group's offsets; it never joins.
-            "group.id": config.group,
-            "enable.auto.commit": false,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": true,
-            "queued.max.messages.kbytes": 16_384,
-            "fetch.queue.backoff.ms": 10,
-          }),
-        ),
-    );
-    reader.on("event.error", (error) => log.debug({ reason: error.message }, "reader"));
-    await called("connect", (done) => reader.connect({ timeout: connectMs }, done), signal);
-    reader.setDefaultConsumeTimeout(pollMs);
-    reader.setDefaultIsTimeoutOnlyForFirstMessage(true);
-    return reader;
-  };
-  const what = `Kafka at ${config.brokers.join(",")}`;
-  const hint =
-    "is it running? `bun run servers up` starts a local one; KAFKA_BROKERS names another";
-  const reader = await retry(connect, { what, hint, log, signal });
+  const reader = await retry(() => connect(kafka, config, { log, signal }), {
+    what: `Kafka at ${config.brokers.join(",")}`,
+    hint: "is it running? `bun run servers up` starts a local one; KAFKA_BROKERS names another",
+    log,
+    signal,
+  });
   const watermarks = (topic: string) =>
     endOffsets(reader, topic, { log, signal, missing: "empty" });
 
@@ -85,6 +66,28 @@ export async function openReader(
     },
     [Symbol.asyncDispose]: () => new Promise((resolve) => reader.disconnect(() => resolve())),
   };
+}
+
+async function connect(
+  kafka: Kafka,
+  config: Config["topic"],
+  { log, signal }: TopicOptions,
+): Promise<KafkaConsumer> {
+  const properties = clientProperties(config, {
+    // Named to ask for the group's offsets; it never joins.
+    "group.id": config.group,
+    "enable.auto.commit": false,
+    "auto.offset.reset": "earliest",
+    "enable.partition.eof": true,
+    "queued.max.messages.kbytes": 16_384,
+    "fetch.queue.backoff.ms": 10,
+  });
+  const reader = configured(() => new kafka.KafkaConsumer(properties));
+  reader.on("event.error", (error) => log.debug({ reason: error.message }, "reader"));
+  await called("connect", (done) => reader.connect({ timeout: connectMs }, done), signal);
+  reader.setDefaultConsumeTimeout(pollMs);
+  reader.setDefaultIsTimeoutOnlyForFirstMessage(true);
+  return reader;
 }
 
 function asText({ partition, offset, key, value, headers }: ReceivedRecord) {
