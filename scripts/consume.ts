@@ -22,8 +22,7 @@ const command = {
 await run(command, async ({ config, log, options, signal }) => {
   const { drain = false, json = false } = options;
   if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
-  const place = { port: config.http.consumerPort, setting: "CONSUMER_PORT", log };
-  await using server = drain ? undefined : listenEarly(config.http, place);
+  await using server = drain ? undefined : listenEarly(config.http, "CONSUMER_PORT", log);
   await using sink = await openSink(config.sink, { log, signal });
   await using letters = await openDeadLetters(config.topic, { log, signal });
   await using topic = await openConsumer(config.topic, { log, signal, drain });

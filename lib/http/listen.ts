@@ -44,12 +44,17 @@ export interface Place {
  */
 export function listenEarly(
   config: Config["http"],
-  { log, ...place }: Omit<Place, "host"> & { readonly log: Log },
+  setting: "PORT" | "CONSUMER_PORT",
+  log: Log,
 ): Listening {
   requireProtection(config);
   const readiness = { log, checks: {}, http: config };
   const health = createHealth(readiness, { forTheMoment: true });
-  const server = listen(health, { host: config.host, ...place });
+  const server = listen(health, {
+    host: config.host,
+    port: setting === "PORT" ? config.port : config.consumerPort,
+    setting,
+  });
   const { url } = server;
   const starting = log.waits.begin("the start", "not all servers have answered yet");
   log.info({ url }, "starting");
