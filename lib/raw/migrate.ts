@@ -2,17 +2,17 @@ import { readdir } from "node:fs/promises";
 import { type Sql, transaction } from "./client.ts";
 
 /**
- * Applies the migrations that have not been applied, each in a transaction of its own. Safe to
- * repeat and to race.
+ * Applies the migrations that have not been applied, each in a transaction of its own; `patient`
+ * does them, which may take long on large tables. Safe to repeat and to race.
  */
-export async function migrate(sql: Sql): Promise<readonly string[]> {
+export async function migrate(sql: Sql, patient = sql): Promise<readonly string[]> {
   const folder = new URL("migrations/", import.meta.url);
   const files = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
   const applied: string[] = [];
   const known = await knownMigrations(sql);
   for (const file of files.filter((name) => !known.has(name))) {
     const text = await Bun.file(new URL(file, folder)).text();
-    await transaction(sql, async (tx) => {
+    await transaction(patient, async (tx) => {
       // Any fixed number: one migration at a time, whoever else starts.
       await tx`select pg_advisory_xact_lock(7305214)`;
       await tx`create table if not exists migrations (name text primary key, applied_at timestamptz default now())`;

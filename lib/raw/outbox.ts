@@ -1,31 +1,22 @@
 import type { Outbox, OutboxRow, Refused } from "../flow/raw-to-topic.ts";
-import { createBell } from "./bell.ts";
+import type { Bell } from "./bell.ts";
 import { asked, type Sql, type Transaction, transaction } from "./client.ts";
 
-export interface RawOutbox extends Outbox, AsyncDisposable {
+export interface RawOutbox extends Outbox {
   /** Rows waiting for the topic: of one run, or of all. */
   waiting(run?: number): Promise<number>;
 }
-
-/**
- * Longer than the producer's delivery time-out, so that a delivery is over before its transaction
- * is; a relay that is frozen gives its rows back after this.
- */
-const idleInTransactionMs = 60_000;
 
 /**
  * The outbox in PostgreSQL. Rows are locked while they are handed over and deleted by the commit,
  * so any number of relays may take at once. Rows are found by being there, never by "id greater
  * than the last one": transactions commit in another order than their ids.
  */
-export function createOutbox(sql: Sql): RawOutbox {
-  const bell = createBell(sql, "outbox");
-
+export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
   return {
     take: (limit, handle) =>
       asked("take from the outbox", () =>
         transaction(sql, async (tx, connected) => {
-          await tx.unsafe(`set local idle_in_transaction_session_timeout = ${idleInTransactionMs}`);
           const rows = await tx<OutboxRow[]>`
             select o.raw_id as raw, o.run_id as run, r.version, r.payload
             from (
@@ -48,7 +39,6 @@ export function createOutbox(sql: Sql): RawOutbox {
           select count(*) from outbox where ${run === undefined ? sql`true` : sql`run_id = ${run}`}`;
         return row?.count ?? 0;
       }),
-    [Symbol.asyncDispose]: bell[Symbol.asyncDispose],
   };
 }
 

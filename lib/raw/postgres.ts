@@ -3,7 +3,8 @@ import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
-import { asked, connect, shownUrl } from "./client.ts";
+import { openListener } from "./bell.ts";
+import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client.ts";
 import { openLedger } from "./ledger.ts";
 import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
@@ -28,37 +29,52 @@ export interface RawStore extends AsyncDisposable {
   ping(): Promise<void>;
 }
 
+/** What a call in the middle of its work has to end when the store is closed. */
+const closeSeconds = 2;
+
 export interface OpenOptions {
   /** Only looks: creates and changes no schema. */
   readonly readOnly?: boolean;
+  /** How long a process that is frozen in a transaction keeps what it holds. */
+  readonly idleInTransactionMs?: number;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-/** Connects and brings the schema up to date; waits for PostgreSQL for as long as it is down. */
+/**
+ * Connects and brings the schema up to date; waits for PostgreSQL for as long as it is down. Every
+ * call rejects with `timeout` when there is no answer within twelve seconds; only what may take
+ * long has an hour.
+ */
 export async function openRawStore(
   config: Config["raw"],
-  { log, signal, readOnly = false }: OpenOptions,
+  { log, signal, readOnly = false, ...options }: OpenOptions,
 ): Promise<RawStore> {
   await using opening = new AsyncDisposableStack();
-  const sql = connect(config.url);
-  opening.defer(() => sql.end({ timeout: 5 }));
-  await retry(() => asked("open", () => (readOnly ? sql`select 1`.then(() => []) : migrate(sql))), {
-    what: `PostgreSQL at ${shownUrl(config.url)}`,
-    hint: "is it running? `bun run servers up` starts a local one; DATABASE_URL names another",
-    log,
-    signal,
-  });
-  const outbox = opening.use(createOutbox(sql));
-  const runs = opening.use(createRuns(sql));
+  const open = (how: ConnectOptions) => {
+    const pool = connect(config.url, how);
+    opening.defer(() => pool.end({ timeout: closeSeconds }));
+    return pool;
+  };
+  const [sql, slow] = [open(options), open(patient)];
+  await retry(
+    () => asked("open", () => (readOnly ? sql`select 1`.then(() => []) : migrate(sql, slow))),
+    {
+      what: `PostgreSQL at ${shownUrl(config.url)}`,
+      hint: "is it running? `bun run servers up` starts a local one; DATABASE_URL names another",
+      log,
+      signal,
+    },
+  );
+  const listener = opening.use(openListener(config.url));
   const owned = opening.move();
   return {
-    runs,
-    outbox,
+    runs: createRuns(sql, listener.bell("runs")),
+    outbox: createOutbox(sql, listener.bell("outbox")),
     schedule: createScheduleStore(sql),
-    rejected: createRejectedRows(sql),
-    openLedger: () => openLedger(sql),
-    openLetterIndex: () => openLetterIndex(sql),
+    rejected: createRejectedRows(slow),
+    openLedger: () => openLedger(slow),
+    openLetterIndex: () => openLetterIndex(slow),
     sample: (count) =>
       asked("read some raw rows", async () => [
         ...(await sql`

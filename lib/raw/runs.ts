@@ -8,11 +8,11 @@ import {
 import { PipelineError } from "../errors.ts";
 import type { RunStore } from "../flow/perform-runs.ts";
 import type { JudgedPage } from "../flow/source-to-raw.ts";
-import { createBell } from "./bell.ts";
+import type { Bell } from "./bell.ts";
 import { asked, type Sql, type Transaction, transaction } from "./client.ts";
 
 /** Runs and their pages. Pages are committed by the worker that holds the run, and by no other. */
-export interface Runs extends RunStore, AsyncDisposable {
+export interface Runs extends RunStore {
   /** Queues a run. A logical time that has a run already gives that run, unchanged. */
   create(request: RunRequest): Promise<Run>;
   /**
@@ -34,11 +34,9 @@ export interface Runs extends RunStore, AsyncDisposable {
 /** A worker that has not said for this long that it is alive has lost its run. */
 export const silentAfterMs = 30_000;
 
-export function createRuns(sql: Sql): Runs {
-  const bell = createBell(sql, "runs");
+export function createRuns(sql: Sql, bell: Bell): Runs {
   return {
     wait: bell.wait,
-    [Symbol.asyncDispose]: bell[Symbol.asyncDispose],
     create: (request) => asked("queue a run", () => create(sql, request)),
     claim: (worker, id) => asked("take a run", () => claim(sql, worker, id)),
     heartbeat: (run) =>
