@@ -55,6 +55,14 @@ export async function buildNative(options: BuildOptions = {}): Promise<"built" |
   return found ? "cached" : "built";
 }
 
+/** librdkafka as it is in the addon, for a C program: its header's folder, and what to link. */
+export async function builtLibrary(options: Pick<BuildOptions, "cacheDir" | "report"> = {}) {
+  await buildNative(options);
+  const cacheDir = resolve(options.cacheDir ?? join(projectDir, ".local/native"));
+  const dir = join(cacheDir, buildKey([]));
+  return { includeDir: dir, link: [join(dir, libraryFile), ...linkedLibraries([])] };
+}
+
 /** The Debian packages that are missing here for compiling the addon; none when all is there. */
 export function missingBuildTools(features: readonly Feature[] = []): string[] {
   const missing = Object.entries({ "g++": "g++", make: "make" }).flatMap(([tool, debian]) =>
@@ -89,6 +97,8 @@ const configureOptions = [
   "--disable-lz4-ext", // its own copy is as new
   "--disable-syslog",
 ];
+
+const libraryFile = "librdkafka.a";
 
 const libraries = [
   { debian: "libssl-dev", header: "openssl/ssl.h", names: ["ssl", "crypto"] },
@@ -166,6 +176,10 @@ async function compile(
     await configure(dir, features);
     await make(dir, features, report);
     await run([process.execPath, "-e", "require('./kafka.node')"], dir);
+    // Beside it, before it: where the addon is, these are.
+    for (const file of ["rdkafka.h", libraryFile]) {
+      install(join(dir, "librdkafka/src", file), join(built, "..", file));
+    }
     install(join(dir, "kafka.node"), built);
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -199,7 +213,8 @@ async function configure(dir: string, features: readonly Feature[]): Promise<voi
 }
 
 async function make(dir: string, features: readonly Feature[], report: (line: string) => void) {
-  const command = ["make", "-f", makefile, makeLibs(features), "kafka.node"];
+  const libs = `LIBS=${linkedLibraries(features).join(" ")}`;
+  const command = ["make", "-f", makefile, libs, "kafka.node"];
   let files = 0;
   await run([...command, "-n"], dir, (line) => (files += compilesFile(line)));
   let done = 0;
@@ -244,13 +259,12 @@ function compiles(header: string): boolean {
   return Bun.spawnSync(["g++", ...options], { stdin, stderr: "ignore" }).success;
 }
 
-function makeLibs(features: readonly Feature[]): string {
-  const libs = [
+function linkedLibraries(features: readonly Feature[]): string[] {
+  return [
     ...libraries.flatMap((library) => library.names).map(linked),
     ...features.map((feature) => `-l${extras[feature].name}`),
     ...(process.platform === "linux" ? ["-lpthread", "-ldl", "-lm", "-lrt"] : []),
   ];
-  return `LIBS=${libs.join(" ")}`;
 }
 
 /** Static where there is a static one: the result then runs where the library is not installed. */

@@ -173,7 +173,8 @@ function isCooperative(properties: Properties): boolean {
   );
 }
 
-function consumerProperties(config: Config["topic"]) {
+/** What a member is set to. */
+export function consumerProperties(config: Config["topic"]): Properties {
   const classic = {
     "partition.assignment.strategy": "cooperative-sticky",
     // A dead member's partitions go to another after this.

@@ -166,7 +166,8 @@ async function openLine(
   };
 }
 
-function producerProperties(config: Config["topic"], maxBytes: number): Properties {
+/** What a producer is set to. */
+export function producerProperties(config: Config["topic"], maxBytes = maxRecordBytes): Properties {
   return clientProperties(config, {
     "enable.idempotence": true,
     acks: "all",
