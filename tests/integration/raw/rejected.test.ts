@@ -12,6 +12,7 @@ import { parseApiUser } from "../../../lib/domain/user.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openRawStore, type RawStore } from "../../../lib/raw/postgres.ts";
 import { openDatabase, type TestDatabase } from "../../stations.ts";
+import { until } from "../../until.ts";
 import { apiUsers, judgedPage, never } from "../../users.ts";
 
 setDefaultTimeout(180_000);
@@ -108,8 +109,22 @@ describe("a rejected row", () => {
     const run = await receive(all.map((user) => ({ ...user, email: 5 })));
     for (const [at, user] of all.entries()) await mend(at + 1, user);
     const raws = all.map((_, at) => at + 1);
-    const two = await Promise.all([1, 2].map(() => store.rejected.replay(raws, parseApiUser)));
-    expect(two.map(({ accepted }) => accepted).toSorted()).toEqual([0, 200]);
+    // Somebody holds a row until both stand before it.
+    const { sql } = database;
+    const two = await sql.begin(async (tx) => {
+      await tx`select from rejected_users where raw_id = 1 for update`;
+      const replays = [1, 2].map(() => store.rejected.replay(raws, parseApiUser));
+      const held = async () => {
+        const [row] = await sql`
+          select count(*) from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`;
+        return row?.count === 2;
+      };
+      await until(held, { what: "both wait" });
+      return { replays };
+    });
+    const judged = await Promise.all(two.replays);
+    expect(judged.map(({ accepted }) => accepted).toSorted()).toEqual([0, 200]);
     expect(await waiting()).toHaveLength(200);
     expect(await store.runs.get(run)).toMatchObject({ accepted: 200, rejected: 0 });
   });
