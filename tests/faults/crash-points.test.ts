@@ -45,15 +45,23 @@ describe.each(Object.keys(chosen) as Blow[])("nothing is lost after %s", (blow) 
     "%s",
     async (name, point) => {
       const own = lanes[point.process];
+      let seconds = 0;
       const went = await Promise.allSettled(
         Array.from({ length: repeats }, (_, at) => {
           const random = createRandom(`${seed} ${blow} ${name} ${at}`);
-          return own[at % own.length]?.use((scene) => crash(scene, { point, blow, random }));
+          return own[at % own.length]?.use(async (scene) => {
+            const started = performance.now();
+            await crash(scene, { point, blow, random });
+            seconds += (performance.now() - started) / 1000;
+          });
         }),
       );
       const failures = went.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
       const clean = repeats - failures.length;
-      if (isLong) process.stderr.write(`${blow} | ${name} | ${repeats} | ${clean} clean\n`);
+      if (isLong) {
+        const line = [blow, name, `${clean} of ${repeats} clean`, `${Math.round(seconds)} s`];
+        process.stderr.write(`| ${line.join(" | ")} |\n`);
+      }
       if (failures.length > 0) throw new AggregateError(failures, `${clean} of ${repeats} clean`);
     },
   );
