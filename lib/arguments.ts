@@ -38,3 +38,31 @@ export function runRequest(
     ...(output.seed === undefined ? {} : { seed: output.seed }),
   };
 }
+
+/** The number of a run, as given on the command line. Fails with "usage". */
+export function runId(text: string | undefined): number {
+  if (text === undefined || !/^\d{1,15}$/.test(text)) {
+    throw new PipelineError("usage", `${text ?? "no run"}: expected the number of a run`);
+  }
+  return Number(text);
+}
+
+/** What `runs republish` is to send again: of a run, or of a span of time. Fails with "usage". */
+export function republishSelection(given: {
+  readonly run?: string;
+  readonly from?: string;
+  readonly to?: string;
+}): { readonly run: number } | { readonly from: Date; readonly to: Date } {
+  const { run, from, to } = given;
+  if (run !== undefined && from === undefined && to === undefined) return { run: runId(run) };
+  if (run !== undefined || from === undefined || to === undefined) {
+    throw new PipelineError("usage", "expected --run N, or --from T and --to T");
+  }
+  const span = { from: new Date(from), to: new Date(to) };
+  for (const [name, time] of Object.entries(span)) {
+    if (Number.isNaN(time.getTime())) {
+      throw new PipelineError("usage", `--${name}: expected a time such as 2026-01-31T12:00:00Z`);
+    }
+  }
+  return span;
+}

@@ -10,6 +10,7 @@ import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
 import { createOutbox, type RawOutbox } from "./outbox.ts";
 import { createRejectedRows } from "./rejected.ts";
+import { createKeptRows, type KeptRows } from "./republish.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { createScheduleStore, type ScheduleStore } from "./schedule.ts";
 
@@ -17,6 +18,7 @@ import { createScheduleStore, type ScheduleStore } from "./schedule.ts";
 export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
   readonly outbox: RawOutbox;
+  readonly kept: KeptRows;
   readonly schedule: ScheduleStore;
   readonly rejected: RejectedRows;
   /** Compares what was received with what arrived. */
@@ -72,6 +74,7 @@ export async function openRawStore(
     runs: createRuns(sql, listener.bell("runs")),
     outbox: createOutbox(sql, listener.bell("outbox")),
     schedule: createScheduleStore(sql),
+    kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),
     openLedger: () => openLedger(slow),
     openLetterIndex: () => openLetterIndex(slow),

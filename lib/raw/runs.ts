@@ -26,6 +26,11 @@ export interface Runs extends RunStore {
   finish(run: ClaimedRun, state: RunState, error?: string): Promise<void>;
   /** Puts a run back into the queue, its committed pages kept; for a worker that must stop. */
   release(run: ClaimedRun): Promise<void>;
+  /**
+   * Puts a failed run back into the queue: it goes on after its last committed page. Rejects with
+   * `refused` when it has not failed; undefined when there is none.
+   */
+  retry(id: number): Promise<Run | undefined>;
   get(id: number): Promise<Run | undefined>;
   /** The newest runs first, older than the run `before` if given. */
   list(options: { readonly limit: number; readonly before?: number }): Promise<readonly Run[]>;
@@ -57,11 +62,8 @@ export function createRuns(sql: Sql, bell: Bell): Runs {
       asked("give a run back", async () => {
         await sql`update runs set state = 'queued', worker = null where ${holding(sql, run)}`;
       }),
-    get: (id) =>
-      asked("look up a run", async () => {
-        const [row] = await sql<Run[]>`${selectRun(sql)} where id = ${id}`;
-        return row;
-      }),
+    retry: (id) => asked("try a run again", () => retryRun(sql, id)),
+    get: (id) => asked("look up a run", () => get(sql, id)),
     list: ({ limit, before }) =>
       asked("list the runs", () => {
         const older = before === undefined ? sql`true` : sql`id < ${before}`;
@@ -90,6 +92,26 @@ async function create(sql: Sql, request: RunRequest) {
     id === undefined ? sql`request_id = ${requestId} or logical_time = ${time}` : sql`id = ${id}`;
   const [run] = await sql<Run[]>`${selectRun(sql)} where ${made}`;
   if (!run) throw new PipelineError("unavailable", "the run just queued is gone");
+  return run;
+}
+
+async function get(sql: Sql, id: number): Promise<Run | undefined> {
+  const [row] = await sql<Run[]>`${selectRun(sql)} where id = ${id}`;
+  return row;
+}
+
+async function retryRun(sql: Sql, id: number): Promise<Run | undefined> {
+  const queued = await sql`
+    update runs set state = 'queued', worker = null, error = null, finished_at = null
+    where id = ${id} and state = 'failed'
+    returning pg_notify('runs', '')`;
+  const run = await get(sql, id);
+  if (run && queued.length === 0) {
+    throw new PipelineError(
+      "refused",
+      `run ${id} is ${run.state}: only a failed one is tried again`,
+    );
+  }
   return run;
 }
 
