@@ -6,7 +6,7 @@ import { startFakeApi } from "../../lib/local/fake-api/server.ts";
 import { sleep } from "../../lib/sleep.ts";
 import { openOwnServers } from "../own-servers.ts";
 import { runScript } from "../scripts.ts";
-import { openFleet } from "./fleet.ts";
+import { openFleet, type Service } from "./fleet.ts";
 import { createSource } from "./load.ts";
 import { keyOf, perform, type Scene } from "./perform.ts";
 import { type PlannedFault, planOf } from "./plan.ts";
@@ -40,16 +40,41 @@ const settleMs = 300_000;
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, minutes, signal, say } = options;
   const began = performance.now();
+  await using stage = await openStage(options);
+  const { scene, watch, logs } = stage;
+  await watch.flows();
+  say("rows flow; now the faults");
+  const { faults, failures } = await performAll(planOf({ seed, minutes }), scene, watch, options);
+  signal.throwIfAborted();
+  say("no more faults; waiting for the end of the work");
+  await endLoad(scene);
+  const unsettled = await settled(watch, signal);
+  if (unsettled !== undefined) failures.push(unsettled);
+  say("ending the services and comparing the stations");
+  const peakMb = await scene.fleet.peakMb();
+  await retireAll(scene, ["ingest", "consume"]);
+  const { sent: poison } = stage.topic;
+  const { clean, ...found } = await judge(scene.servers.direct, poison);
+  const { wrongEnds, restarts } = scene.fleet;
+  const report: ChaosReport = {
+    ...{ seed, minutes, faults, ...found, poison, peakMb, restarts, wrongEnds, failures },
+    records: found.verification.raw,
+    maxLag: watch.maxLag,
+    way: { median: quantile(watch.ways, 0.5), longest: quantile(watch.ways, 1) },
+    seconds: (performance.now() - began) / 1000,
+    clean: clean && failures.length + wrongEnds.length === 0,
+  };
+  if (!report.clean) say(`the processes' logs are kept in ${logs.keep()}`);
+  return report;
+}
+
+/** Everything up and running: servers, links, the API, two services of each kind, and the watch. */
+async function openStage({ signal, say }: ChaosOptions) {
   await using opening = new AsyncDisposableStack();
-  const logDir = await mkdtemp(join(tmpdir(), "chaos-logs-"));
-  let keepLogs = false;
-  opening.defer(async () => {
-    if (!keepLogs) await rm(logDir, { recursive: true, force: true });
-  });
+  const logs = opening.use(await openLogs());
   say("starting Kafka, Cassandra and PostgreSQL");
-  const servers = opening.use(
-    await openOwnServers({ signal, onReady: (name) => say(`${name} is up`) }),
-  );
+  const onReady = (name: string) => say(`${name} is up`);
+  const servers = opening.use(await openOwnServers({ signal, onReady }));
   const source = createSource();
   const api = opening.use(startFakeApi({ faults: source.next }));
   const settings = { ...servers.linked, ...load, SOURCE_URL: api.url };
@@ -57,40 +82,40 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   if (migrated.exitCode !== 0) throw new Error(migrated.stderr);
   const topic = opening.use(await openTopic(servers.direct));
   const watch = opening.use(await openWatch(servers.direct));
-  const fleet = opening.use(openFleet(logDir));
-  for (const service of ["ingest", "consume"] as const) {
-    for (const _ of [1, 2]) fleet.add(service, settings);
+  const fleet = opening.use(openFleet(logs.dir));
+  for (const service of ["ingest", "consume", "ingest", "consume"] as const) {
+    fleet.add(service, settings);
   }
-  await watch.flows();
-  say("rows flow; now the faults");
   const scene: Scene = { servers, fleet, settings, topic, source, signal };
-  const plan = planOf({ seed, minutes });
-  const { faults, failures } = await performAll(plan, scene, watch, options);
-  signal.throwIfAborted();
-  say("no more faults; waiting for the end of the work");
-  const consumers = fleet.members("consume");
-  await Promise.all(fleet.members("ingest").map((member) => member.retire()));
-  for (const _ of [1, 2]) fleet.add("ingest", { ...settings, ...noLoad });
-  if (consumers.length === 0) failures.push("no consumer is left");
-  const settled = await settledWithin(watch, signal);
-  if (settled !== undefined) failures.push(settled);
-  const peakMb = await fleet.peakMb();
-  say("ending the services and comparing the stations");
-  const members = [...fleet.members("ingest"), ...fleet.members("consume")];
-  await Promise.all(members.map((member) => member.retire()));
-  const verdict = await judge(servers.direct, topic.sent);
-  const { wrongEnds, restarts } = fleet;
-  const clean = verdict.clean && failures.length === 0 && wrongEnds.length === 0;
-  const report: ChaosReport = {
-    ...{ seed, minutes, seconds: (performance.now() - began) / 1000, faults },
-    ...{ records: verdict.verification.raw, runs: verdict.runs },
-    ...{ verification: verdict.verification, differences: verdict.differences },
-    ...{ poison: topic.sent, maxLag: watch.maxLag, peakMb, restarts, wrongEnds, failures, clean },
-    way: { median: quantile(watch.ways, 0.5), longest: quantile(watch.ways, 1) },
+  const owned = opening.move();
+  return { scene, watch, topic, logs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A folder for the processes' logs, deleted unless it is to be kept. */
+async function openLogs() {
+  const dir = await mkdtemp(join(tmpdir(), "chaos-logs-"));
+  let kept = false;
+  return {
+    dir,
+    keep: () => {
+      kept = true;
+      return dir;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (!kept) await rm(dir, { recursive: true, force: true });
+    },
   };
-  keepLogs = !clean;
-  if (keepLogs) say(`the processes' logs are kept in ${logDir}`);
-  return report;
+}
+
+/** No more runs are due; what is queued and not published still has somebody to do it. */
+async function endLoad(scene: Scene): Promise<void> {
+  await retireAll(scene, ["ingest"]);
+  for (const _ of [1, 2]) scene.fleet.add("ingest", { ...scene.settings, ...noLoad });
+}
+
+async function retireAll({ fleet }: Scene, services: readonly Service[]): Promise<void> {
+  const members = services.flatMap((service) => fleet.members(service));
+  await Promise.all(members.map((member) => member.retire()));
 }
 
 /** Begins each fault at its time, those of one target one after another, and sees rows flow again. */
@@ -108,11 +133,9 @@ async function performAll(
   const one = async (fault: PlannedFault, before: Promise<void> | undefined) => {
     await before;
     if (signal.aborted) return;
-    const at = elapsed();
     const { kind, target } = fault;
-    say(
-      `${at.toFixed(0).padStart(4)} s  ${kind} on ${target}${fault.seconds ? `, ${fault.seconds} s` : ""}`,
-    );
+    const at = elapsed();
+    say(faultLine({ ...fault, at }));
     await perform(fault, scene).catch((error) => {
       failures.push(`${kind} on ${target}: ${messageChain(error).join(": ")}`);
       say(failures.at(-1) ?? "");
@@ -122,29 +145,32 @@ async function performAll(
       faults.push({ kind, target, at, seconds, recovery: recovery ?? null });
     });
   };
-  for (const fault of plan) {
-    while (elapsed() < fault.at && !signal.aborted) {
+  const waitWhile = async (condition: () => boolean) => {
+    while (condition() && !signal.aborted) {
       await sleep(500, signal).catch(() => {});
       await scene.fleet.peakMb();
       onProgress?.(watch.received, elapsed());
     }
+  };
+  for (const fault of plan) {
+    await waitWhile(() => elapsed() < fault.at);
     turns.set(keyOf(fault), one(fault, turns.get(keyOf(fault))));
   }
   await Promise.all(turns.values());
-  const end = Math.max(60 * minutes, elapsed() + 5);
-  while ((elapsed() < end || faults.length < plan.length) && !signal.aborted) {
-    await sleep(500, signal).catch(() => {});
-    onProgress?.(watch.received, elapsed());
-    if (elapsed() > end + settleMs / 1000) {
-      failures.push(`rows did not flow again after ${plan.length - faults.length} faults`);
-      break;
-    }
-  }
+  const end = Math.max(60 * minutes, elapsed());
+  await waitWhile(() => elapsed() < end);
+  await waitWhile(() => faults.length < plan.length && elapsed() < end + settleMs / 1000);
+  const never = plan.length - faults.length;
+  if (never > 0) failures.push(`rows did not flow again after ${never} faults`);
   return { faults, failures };
 }
 
+function faultLine({ at, kind, target, seconds }: PlannedFault): string {
+  return `${at.toFixed(0).padStart(4)} s  ${kind} on ${target}${seconds ? `, ${seconds} s` : ""}`;
+}
+
 /** Waits for the end of the work; what is still open when it does not come, in words. */
-async function settledWithin(watch: Watch, signal: AbortSignal): Promise<string | undefined> {
+async function settled(watch: Watch, signal: AbortSignal): Promise<string | undefined> {
   const deadline = performance.now() + settleMs;
   for (;;) {
     signal.throwIfAborted();
