@@ -62,6 +62,7 @@ export function followRebalances(options: RebalanceOptions): Rebalances {
   };
 
   const lose = async (partitions: readonly Partition[]) => {
+    log.debug({ partitions: numbersOf(partitions) }, "to be given away");
     // Lost is what another has by now: nothing of it can be committed.
     if (!closing.signal.aborted && !client().assignmentLost()) await release(partitions);
     offsets.revoked(partitions);
@@ -91,7 +92,7 @@ export function followRebalances(options: RebalanceOptions): Rebalances {
   return {
     follow: (error, partitions) => {
       const gained = kafkaCode(error) === codes.assign;
-      const numbers = partitions.map(({ partition }) => partition);
+      const numbers = numbersOf(partitions);
       following = following
         .then(() => (gained ? gain(partitions) : lose(partitions)))
         .then(
@@ -117,4 +118,8 @@ export function followRebalances(options: RebalanceOptions): Rebalances {
       await following;
     },
   };
+}
+
+function numbersOf(partitions: readonly Partition[]): readonly number[] {
+  return partitions.map(({ partition }) => partition);
 }

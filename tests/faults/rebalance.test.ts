@@ -64,21 +64,6 @@ describe.each(protocols)("by %s", (_, properties) => {
     const [handled, all] = [members.handled(), await everyRecord(topics)];
     expect(all.filter((record) => !handled.has(record))).toEqual([]);
   });
-
-  test.concurrent("partitions taken away in the middle of a batch go with what was written of it", async () => {
-    await using topics = await makeTopics({ partitions: 2, properties });
-    await using members = openMembers(topics);
-    await sendSome(topics, 40);
-    // One batch is all there is, and takes longer than the group needs to hand a partition over.
-    await using first = members.start({ batchMs: 3500 });
-    await first.says("assigned");
-    await using second = members.start();
-    await second.says(/"partitions":\[\d\],"msg":"assigned"/);
-    await sendSome(topics, 40);
-    await allCommitted(topics);
-    const repeated = [...members.handled().entries()].filter(([, times]) => times > 1);
-    expect(repeated).toEqual([]);
-  });
 });
 
 /** Does it again and again, until the signal aborts. */

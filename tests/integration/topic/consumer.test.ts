@@ -5,6 +5,7 @@ import { silentLog as log } from "../../../lib/log.ts";
 import { type ConsumerOptions, openConsumer } from "../../../lib/topic/consumer.ts";
 import { recordSourceContract } from "../../contracts/record-source.ts";
 import { failureOf } from "../../failure.ts";
+import { createLogLines } from "../../log-lines.ts";
 import { type MadeTopics, makeTopics } from "../../topics.ts";
 import { until } from "../../until.ts";
 import { never } from "../../users.ts";
@@ -189,6 +190,44 @@ describe("offsets", () => {
 });
 
 describe("members of a group", () => {
+  test.each([
+    ["classic", {}],
+    ["consumer", { "group.protocol": "consumer" }],
+  ])(
+    "give a partition away when they have written and committed what they were busy with: %s",
+    async (_, properties) => {
+      await using topics = await makeTopics({ partitions: 6, properties });
+      await topics.send(Array.from({ length: 120 }, (_, at) => ({ key: `k${at}`, ...value(at) })));
+      const go = Promise.withResolvers<void>();
+      const stop = new AbortController();
+      const all: string[] = [];
+      const log = createLogLines();
+      await using first = await member(topics, { log });
+      const firstRuns = first.batches(async (records) => {
+        // The last of them, of most of the partitions.
+        if (all.push(...texts(records)) === 120) await go.promise;
+      }, stop.signal);
+      const partitions = new Set<number>();
+      await using second = await member(topics);
+      const secondRuns = second.batches(async (records) => {
+        for (const { partition } of records) partitions.add(partition);
+        all.push(...texts(records));
+      }, stop.signal);
+      await until(() => log.told("debug", "to be given away").length > 0);
+      go.resolve();
+      await until(async () => {
+        await topics.send(
+          Array.from({ length: 4 }, () => ({ key: crypto.randomUUID(), ...value("x") })),
+        );
+        return partitions.size > 0;
+      });
+      stop.abort();
+      await Promise.all([firstRuns, secondRuns]);
+      const numbers = all.filter((text) => text !== "x");
+      expect(numbers.toSorted()).toEqual([...new Set(numbers)].toSorted());
+    },
+  );
+
   test("share the partitions, and each record is handled by one of them", async () => {
     await using topics = await makeTopics({ partitions: 4 });
     const stop = new AbortController();
