@@ -1,7 +1,9 @@
 import type { IAdminClient } from "@confluentinc/kafka-javascript";
 import { readConfig } from "../../lib/config.ts";
+import { codes } from "../../lib/topic/kafka.ts";
 import { call, openAdmin, openProducer, type Sent } from "../kafka-clients.ts";
 import type { Settings } from "../scripts.ts";
+import { until } from "../until.ts";
 
 /** The topic as strangers see it: they write to it, and give it more partitions. */
 export interface OpenTopic extends AsyncDisposable {
@@ -9,6 +11,7 @@ export interface OpenTopic extends AsyncDisposable {
   readonly sent: number;
   /** Waits for the broker while it is down, for a minute or two. */
   send(records: readonly Sent[]): Promise<void>;
+  /** Waits for the broker as well. */
   addPartitions(count: number): Promise<void>;
 }
 
@@ -38,7 +41,16 @@ export async function openTopic(settings: Settings): Promise<OpenTopic> {
       using admin = await openAdmin(brokers.join(","));
       partitions += count;
       const { client } = admin as { client: IAdminClient };
-      await call((done) => client.createPartitions(name, partitions, 60_000, done as () => void));
+      const make = () =>
+        call((done) => client.createPartitions(name, partitions, 10_000, done as () => void));
+      // The broker may be away just now, and may have done it although no answer came.
+      await until(async () => {
+        const error = await make().then(
+          () => undefined,
+          (reason) => reason,
+        );
+        return error === undefined || error.code === codes.invalidPartitions;
+      });
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
