@@ -1,9 +1,9 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import postgres from "postgres";
 import { readConfig } from "../../../lib/config.ts";
 import { type Page, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import { silentLog as log } from "../../../lib/log.ts";
-import { connect } from "../../../lib/raw/client.ts";
 import { openRawStore } from "../../../lib/raw/postgres.ts";
 import { apiUsers, never } from "../../users.ts";
 import { openWindow, tell } from "../window.ts";
@@ -23,7 +23,7 @@ const lines = pages.map(({ users }) =>
   users.map((user) => `${JSON.stringify(user).replaceAll("\\", "\\\\")}\n`).join(""),
 );
 
-const sql = connect(config.url);
+const sql = postgres(config.url, { onnotice: () => {} });
 const raw = await openRawStore(config, { log, signal: never });
 await sql.unsafe(`
   truncate raw_users, outbox, rejected_users;

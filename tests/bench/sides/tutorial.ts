@@ -1,8 +1,8 @@
+import postgres from "postgres";
 import { readConfig } from "../../../lib/config.ts";
 import { type Event, encode } from "../../../lib/domain/event.ts";
 import { parseApiUser } from "../../../lib/domain/user.ts";
 import { silentLog as log } from "../../../lib/log.ts";
-import { connect } from "../../../lib/raw/client.ts";
 import { openProducer } from "../../../lib/topic/producer.ts";
 import { never } from "../../users.ts";
 import { openWindow, tell } from "../window.ts";
@@ -13,7 +13,7 @@ import { openWindow, tell } from "../window.ts";
  */
 const [mode, count] = process.argv.slice(2);
 const config = readConfig(Bun.env);
-const sql = connect(config.raw.url);
+const sql = postgres(config.raw.url, { onnotice: () => {} });
 await sql`create table raw_users (payload json not null)`;
 const topic = await openProducer(config.topic, { log, signal: never });
 const page = mode === "loop" ? 1 : 5000;
