@@ -10,7 +10,7 @@ const command = {
   about: [
     "The long fault test, on servers of its own: a steady load, and faults of every kind drawn by",
     "the seed: processes and servers killed and frozen, links broken, an ill API, poison records.",
-    "Then everything is made whole, and the stations are compared. Needs no servers and no network.",
+    "Then everything is made whole, and the stations are compared. It starts all that it needs.",
   ].join("\n"),
   options: {
     seed: { type: "string", value: "S", about: "the same seed draws the same faults (1)" },
