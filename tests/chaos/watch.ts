@@ -35,8 +35,11 @@ export interface Left {
 /** How often the stations are looked at. */
 const lookMs = 250;
 const lagMs = 2000;
-/** A record that is not there after this is no longer waited for, but for a newer one. */
-const staleMs = 60_000;
+/** A record that is not there after this is no longer waited for. */
+const staleMs = 600_000;
+/** Records waited for at most, and looked up at once, the oldest first. */
+const mostCanaries = 2000;
+const askedAtOnce = 20;
 
 export async function openWatch(settings: Settings): Promise<Watch> {
   await using opening = new AsyncDisposableStack();
@@ -61,24 +64,26 @@ export async function openWatch(settings: Settings): Promise<Watch> {
     }
   };
   const followCanaries = async () => {
-    let canary: Canary | undefined;
+    let canaries: Canary[] = [];
     while (!signal.aborted) {
       await sleep(lookMs, signal).catch(() => {});
-      if (canary && Date.now() - canary.fetchedAt > staleMs) canary = undefined;
-      canary ??= await newest(sql).catch(() => undefined);
-      if (canary === undefined) continue;
-      state.received = Math.max(state.received, canary.raw);
-      if (!(await isInTable(canary).catch(() => false))) continue;
-      seen(canary);
-      canary = undefined;
+      const last = await newest(sql).catch(() => undefined);
+      if (last && last.raw > state.received && canaries.length < mostCanaries) canaries.push(last);
+      state.received = Math.max(state.received, last?.raw ?? 0);
+      const arrived = await inTable(canaries.slice(0, askedAtOnce)).catch(() => new Set<Canary>());
+      for (const canary of arrived) seen(canary);
+      const oldest = Date.now() - staleMs;
+      canaries = canaries.filter((each) => !arrived.has(each) && each.fetchedAt > oldest);
     }
   };
-  const isInTable = async ({ id, version }: Canary) => {
+  const inTable = async (canaries: readonly Canary[]): Promise<ReadonlySet<Canary>> => {
+    if (canaries.length === 0) return new Set();
     const { keyspace, table } = config.sink;
-    const query = `select writetime(first_name) as at from ${keyspace}.${table} where id = ?`;
-    const options = { prepare: true, readTimeout: 3000 };
-    const found = await store.execute(query, [types.Uuid.fromString(id)], options);
-    return Number(found.first()?.get("at") ?? 0) >= version;
+    const query = `select id, writetime(first_name) as at from ${keyspace}.${table} where id in ?`;
+    const ids = canaries.map(({ id }) => types.Uuid.fromString(id));
+    const found = await store.execute(query, [ids], { prepare: true, readTimeout: 3000 });
+    const times = new Map(found.rows.map((row) => [String(row.get("id")), Number(row.get("at"))]));
+    return new Set(canaries.filter(({ id, version }) => (times.get(id) ?? 0) >= version));
   };
   const followLag = async () => {
     while (!signal.aborted) {
