@@ -15,6 +15,8 @@ export interface ConnectOptions {
   readonly idleInTransactionMs?: number;
   /** Told the channel of each notification. */
   readonly onNotify?: (channel: string) => void;
+  /** Told that a connection has ended. None is then ended for its age alone, as else after an hour. */
+  readonly onEnd?: () => void;
 }
 
 /**
@@ -46,6 +48,7 @@ export function connect(address: string, options: ConnectOptions = {}) {
   const untyped = {
     socket: socketMaker({ host, port, path, ssl }, given.statementMs + graceMs),
     onnotify: given.onNotify,
+    ...(given.onEnd ? { onclose: given.onEnd, max_lifetime: null } : {}),
   };
   return postgres(url, {
     max: given.connections,
@@ -109,7 +112,7 @@ export async function transaction<T>(
 }
 
 /** True for errors of the connection, and for those after which the server closes it. */
-function isLost(error: unknown): boolean {
+export function isLost(error: unknown): boolean {
   const code = codeIn(error);
   const fatal = error instanceof Error && Reflect.get(error, "severity") === "FATAL";
   return fatal || (fromDriver.test(code) && !sqlState.test(code));
@@ -124,17 +127,8 @@ export async function asked<T>(what: string, call: () => Promise<T>): Promise<T>
   }
 }
 
-/** As `asked`, for what is read page by page. */
-export async function* askedEach<T>(what: string, pages: AsyncIterable<T>): AsyncGenerator<T> {
-  try {
-    yield* pages;
-  } catch (cause) {
-    throw inOurWords(what, cause);
-  }
-}
-
 /** An error of the driver or the server becomes ours; any other is a bug and stays what it is. */
-function inOurWords(what: string, cause: unknown): unknown {
+export function inOurWords(what: string, cause: unknown): unknown {
   const code = codeIn(cause);
   if (cause instanceof PipelineError || !fromDriver.test(code)) return cause;
   const message = cause instanceof Error && cause.message !== "" ? cause.message : code;

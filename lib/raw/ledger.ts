@@ -1,6 +1,7 @@
 import type { Expected, Ledger } from "../flow/verify.ts";
-import { asked, askedEach, type Sql } from "./client.ts";
+import { patient } from "./client.ts";
 import { addLetters, lettersTable, settledLetter } from "./letters.ts";
+import { openSession } from "./session.ts";
 
 /** Rows held in memory at once while comparing. */
 const pageRows = 2000;
@@ -8,29 +9,32 @@ const pageRows = 2000;
 /**
  * A ledger in temporary tables of one connection, gone when it is disposed. What is received is
  * fixed by the snapshot of a transaction that only reads; it ends before invented rows are looked
- * for.
+ * for. When the connection is lost, each of its calls rejects.
  */
-export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
-  const own = await asked("open a ledger", () => sql.reserve());
+export async function openLedger(url: string): Promise<Ledger & AsyncDisposable> {
+  await using opening = new AsyncDisposableStack();
+  const own = opening.use(await openSession(url, patient));
+  const other = opening.use(await openSession(url, patient));
+  const owned = opening.move();
   const add = (statement: string, values: readonly unknown[]) =>
-    asked("note what was seen", async () => {
-      if (values.length > 0) await own.unsafe(statement, [JSON.stringify(values)]);
+    own.ask("note what was seen", async (sql) => {
+      if (values.length > 0) await sql.unsafe(statement, [JSON.stringify(values)]);
     });
   // Up to now, and not as the snapshot has it: what is purged meanwhile is missing on the topic.
   async function* purged() {
-    const pages = sql<{ raw: number }[]>`
-      select raw_id as raw from settled_letters
-      where outcome = 'purged' and raw_id is not null`.cursor(pageRows);
-    for await (const page of askedEach("look for purged letters", pages)) {
-      yield page.map(({ raw }) => raw);
-    }
+    const pages = other.pages("look for purged letters", (sql) =>
+      sql<{ raw: number }[]>`
+        select raw_id as raw from settled_letters
+        where outcome = 'purged' and raw_id is not null`.cursor(pageRows),
+    );
+    for await (const page of pages) yield page.map(({ raw }) => raw);
   }
   return {
     counts: () =>
-      asked("count what was received", async () => {
-        await own.unsafe(tables);
-        await own.unsafe("begin isolation level repeatable read");
-        const [row] = await own<{ raw: number; rejected: number; pending: number }[]>`
+      own.ask("count what was received", async (sql) => {
+        await sql.unsafe(tables);
+        await sql.unsafe("begin isolation level repeatable read");
+        const [row] = await sql<{ raw: number; rejected: number; pending: number }[]>`
           select (select count(*) from raw_users) as raw,
             (select count(*) from rejected_users) as rejected,
             (select count(*) from outbox) as pending`;
@@ -53,9 +57,9 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
       ),
     addDeadLetters: (letters) => add(addLetters, letters),
     totals: () =>
-      asked("count what was seen", async () => {
-        await own.unsafe("analyze seen_rows, seen_unconsumed, seen_letters");
-        const [row] = await own.unsafe<{ table: number; deadLetters: number; onTheWay: number }[]>(
+      own.ask("count what was seen", async (sql) => {
+        await sql.unsafe("analyze seen_rows, seen_unconsumed, seen_letters");
+        const [row] = await sql.unsafe<{ table: number; deadLetters: number; onTheWay: number }[]>(
           `select (select count(*) from seen_rows) as table,
             (select count(*) from seen_letters l where not exists (${settledLetter})) as "deadLetters",
             (select count(*) from seen_unconsumed u join raw_users r on r.id = u.raw_id
@@ -70,21 +74,21 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
           page,
         );
       }
-      await asked("find out what should be there", () => own.unsafe(findExpected));
-      const pages = own<Expected[]>`
-        select e.id, e.version, r.payload, s.version as "rowVersion",
-          replace(s.digest::text, '-', '') as digest
-        from seen_expected e
-        join raw_users r on r.id = e.raw_id
-        left join seen_rows s on s.id = e.id
-        where s.version is null or s.version <= e.version`.cursor(pageRows);
-      yield* askedEach("compare", pages);
-      await asked("compare", () => own.unsafe("commit"));
+      await own.ask("find out what should be there", (sql) => sql.unsafe(findExpected));
+      yield* own.pages("compare", (sql) =>
+        sql<Expected[]>`
+          select e.id, e.version, r.payload, s.version as "rowVersion",
+            replace(s.digest::text, '-', '') as digest
+          from seen_expected e
+          join raw_users r on r.id = e.raw_id
+          left join seen_rows s on s.id = e.id
+          where s.version is null or s.version <= e.version`.cursor(pageRows),
+      );
+      await own.ask("compare", (sql) => sql.unsafe("commit"));
     },
     newer: () =>
-      askedEach(
-        "compare what came meanwhile",
-        own<Expected[]>`
+      own.pages("compare what came meanwhile", (sql) =>
+        sql<Expected[]>`
           select s.id, s.version, r.payload, s.version as "rowVersion",
             replace(s.digest::text, '-', '') as digest
           from seen_expected e
@@ -92,23 +96,15 @@ export async function openLedger(sql: Sql): Promise<Ledger & AsyncDisposable> {
           left join raw_users r on r.user_id = s.id and r.version = s.version`.cursor(pageRows),
       ),
     async *invented() {
-      const pages = own<{ id: string }[]>`
-        select s.id from seen_rows s
-        where s.version >= (select min(version) from raw_users)
-          and not exists (select from raw_users r where r.user_id = s.id)`.cursor(pageRows);
-      for await (const page of askedEach("look for invented rows", pages)) {
-        yield page.map(({ id }) => id);
-      }
+      const pages = own.pages("look for invented rows", (sql) =>
+        sql<{ id: string }[]>`
+          select s.id from seen_rows s
+          where s.version >= (select min(version) from raw_users)
+            and not exists (select from raw_users r where r.user_id = s.id)`.cursor(pageRows),
+      );
+      for await (const page of pages) yield page.map(({ id }) => id);
     },
-    [Symbol.asyncDispose]: async () => {
-      await own.unsafe("rollback").catch(() => {});
-      await own
-        .unsafe(
-          "drop table if exists seen_rows, seen_unconsumed, seen_expected, seen_letters, seen_purged",
-        )
-        .catch(() => {});
-      own.release();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { LetterOrigin } from "../domain/letter.ts";
 import type { LetterIndex, LetterState } from "../flow/letters.ts";
-import { asked, type Sql } from "./client.ts";
+import { asked, patient, type Sql } from "./client.ts";
+import { openSession } from "./session.ts";
 
 /**
  * Letters seen on the dead-letter topic, in a temporary table: of each record the one with the most
@@ -30,20 +31,28 @@ export const settledLetter = `
   where s.topic = l.topic and s.partition = l.partition and s."offset" = l."offset"
     and s.timestamp_ms = l.timestamp_ms and s.attempts >= l.attempts`;
 
-/** An index in a temporary table of one connection, gone when it is disposed. */
-export async function openLetterIndex(sql: Sql): Promise<LetterIndex & AsyncDisposable> {
-  const own = await asked("open an index of letters", () => sql.reserve());
-  await asked("open an index of letters", () =>
-    own.unsafe(`${lettersTable} create index on seen_letters (at_partition, at_offset);`),
+/**
+ * An index in a temporary table of one connection, gone when it is disposed; when the connection is
+ * lost, each of its calls rejects. What is settled is kept, by `sql`.
+ */
+export async function openLetterIndex(
+  sql: Sql,
+  url: string,
+): Promise<LetterIndex & AsyncDisposable> {
+  await using opening = new AsyncDisposableStack();
+  const own = opening.use(await openSession(url, patient));
+  await own.ask("open an index of letters", (sql) =>
+    sql.unsafe(`${lettersTable} create index on seen_letters (at_partition, at_offset);`),
   );
+  const owned = opening.move();
   return {
     add: (letters) =>
-      asked("note letters", async () => {
-        if (letters.length > 0) await own.unsafe(addLetters, [JSON.stringify(letters)]);
+      own.ask("note letters", async (sql) => {
+        if (letters.length > 0) await sql.unsafe(addLetters, [JSON.stringify(letters)]);
       }),
     states: (places) =>
-      asked("look up letters", async () => {
-        const found = await own.unsafe<{ state: LetterState | null }[]>(
+      own.ask("look up letters", async (sql) => {
+        const found = await sql.unsafe<{ state: LetterState | null }[]>(
           `select case when l.topic is not null then coalesce((${settledLetter}), 'open') end as state
            from rows from (
              json_to_recordset($1::text::json) as (partition integer, "offset" bigint)
@@ -56,17 +65,14 @@ export async function openLetterIndex(sql: Sql): Promise<LetterIndex & AsyncDisp
       }),
     settle: (letters, outcome) => settle(sql, letters, outcome),
     firstOpen: () =>
-      asked("look for open letters", async () => {
-        const found = await own.unsafe<{ partition: number; offset: number }[]>(
+      own.ask("look for open letters", async (sql) => {
+        const found = await sql.unsafe<{ partition: number; offset: number }[]>(
           `select at_partition as partition, min(at_offset) as "offset" from seen_letters l
            where not exists (${settledLetter}) group by at_partition`,
         );
         return new Map(found.map(({ partition, offset }) => [partition, offset]));
       }),
-    [Symbol.asyncDispose]: async () => {
-      await own.unsafe("drop table if exists seen_letters").catch(() => {});
-      own.release();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

@@ -76,8 +76,8 @@ export async function openRawStore(
     schedule: createScheduleStore(sql),
     kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),
-    openLedger: () => openLedger(slow),
-    openLetterIndex: () => openLetterIndex(slow),
+    openLedger: () => openLedger(config.url),
+    openLetterIndex: () => openLetterIndex(slow, config.url),
     sample: (count) =>
       asked("read some raw rows", async () => [
         ...(await sql`
