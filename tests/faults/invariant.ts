@@ -99,9 +99,11 @@ interface Received {
 async function allReceived(sql: Sql): Promise<Received> {
   const byRaw = new Map<number, { user: User; version: number } | null>();
   const newest = new Map<string, { user: User; version: number }>();
-  const pages = sql<{ id: number; version: number; payload: unknown }[]>`
-    select id, version, payload from raw_users`.cursor(1000);
-  for await (const page of pages) {
+  // A page at a time: a statement may take only so long, however much there is.
+  for (let last = 0; ; ) {
+    const page = await sql<{ id: number; version: number; payload: unknown }[]>`
+      select id, version, payload from raw_users where id > ${last} order by id limit 2000`;
+    if (page.length === 0) break;
     for (const { id, version, payload } of page) {
       const judged = parseApiUser(payload);
       const found = "user" in judged ? { user: judged.user, version } : null;
@@ -109,6 +111,7 @@ async function allReceived(sql: Sql): Promise<Received> {
       if (found && version > (newest.get(found.user.id)?.version ?? 0)) {
         newest.set(found.user.id, found);
       }
+      last = id;
     }
   }
   return { byRaw, newest };
