@@ -2,7 +2,7 @@ import { cpus } from "node:os";
 import { stepLine } from "../lib/local/show.ts";
 import { createProgress } from "../lib/progress.ts";
 import { run } from "../lib/run.ts";
-import { measure, stageNames, stagesFrom } from "../tests/bench/bench.ts";
+import { measure, roundsFrom, stageNames, stagesFrom } from "../tests/bench/bench.ts";
 import { openPlaces } from "../tests/bench/places.ts";
 import { buildPrograms } from "../tests/bench/programs.ts";
 import { full, normal, quick } from "../tests/bench/stage.ts";
@@ -30,16 +30,17 @@ await run(command, async ({ config, options, signal }) => {
     signal,
     onStep: (step) => note(stepLine(step)),
   });
-  using progress = createProgress({ label: "bench", unit: "steps" });
-  let steps = 0;
-  const rows = await measure(stages, {
+  const measuring = {
     ...places,
     sizes: options.quick ? quick : options.full ? full : normal,
     programs,
-    rounds: Number(options.rounds ?? 3),
-    signal,
-    step: (what) => progress.show(steps++, what),
-  });
+    rounds: roundsFrom(options.rounds),
+  };
+  const total = stages.reduce((sum, stage) => sum + stage.steps(measuring), 0);
+  using progress = createProgress({ label: "bench", unit: "steps", total });
+  let done = 0;
+  const step = (what: string) => progress.show(done++, what);
+  const rows = await measure(stages, { ...measuring, signal, step });
   const { length: cores, 0: core } = cpus();
   const machine = { cores, cpu: core?.model ?? "", date: new Date().toISOString().slice(0, 10) };
   const print = (text: string) => void process.stdout.write(text);

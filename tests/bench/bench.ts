@@ -24,6 +24,12 @@ export function stagesFrom(text: string | undefined): readonly Stage[] {
   throw new PipelineError("usage", `--only ${text}: expected some of ${stageNames}`);
 }
 
+/** How often each side is measured, 3 times when not given. Fails with "usage". */
+export function roundsFrom(text = "3"): number {
+  if (/^[1-9]\d?$/.test(text)) return Number(text);
+  throw new PipelineError("usage", `--rounds ${text}: expected a number from 1 to 99`);
+}
+
 /** Measures them one after the other. A stage that fails fails the bench: half a table misleads. */
 export async function measure(stages: readonly Stage[], bench: Bench): Promise<Row[]> {
   const rows: Row[] = [];

@@ -2,11 +2,12 @@ import { readConfig } from "../../lib/config.ts";
 import { consumerProperties } from "../../lib/topic/member.ts";
 import { atLeast, atMost, type Measured, rateRow } from "./figures.ts";
 import { ourSide, runSide } from "./side.ts";
-import { alternate, asArguments, limitOf, type Stage } from "./stage.ts";
+import { alternate, asArguments, limitOf, type Stage, stepsOf } from "./stage.ts";
 
 /** The consumer against librdkafka in C, reading the same topic from its start. */
 export const consume: Stage = {
   name: "consume",
+  steps: (bench) => 1 + stepsOf(bench, "path" in bench.programs.kafka ? 3 : 2),
   run: async (bench) => {
     await using pipeline = await bench.pipeline();
     const { signal } = bench;

@@ -6,6 +6,7 @@ import type { Bench, Stage } from "./stage.ts";
 /** More and more users by `ingest --once` and `consume --drain`: time per user and memory stay flat. */
 export const growth: Stage = {
   name: "growth",
+  steps: ({ sizes }) => 2 * sizes.growth.length,
   run: async (bench) => {
     await using api = startFakeApi();
     const found: Grown[] = [];

@@ -14,6 +14,9 @@ export interface BothLatencies {
   readonly peakMb: number;
 }
 
+/** Users a second. The targets are for a thousand. */
+export const latencyRates = [100, 1000, 5000];
+
 /** Not counted: what comes first finds everything cold. */
 export const warmSeconds = 2;
 
@@ -24,7 +27,7 @@ export const warmSeconds = 2;
  */
 export async function latency(bench: Bench): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const rate of [100, 1000, 5000]) {
+  for (const rate of latencyRates) {
     const found: BothLatencies[] = [];
     for (let round = 1; round <= bench.sizes.latencyRounds; round++) {
       bench.step(`latency: ${rate} users a second, round ${round}`);
@@ -69,7 +72,6 @@ function rowsOf(rate: number, found: readonly BothLatencies[]): Row[] {
   const p50 = median(found.map(({ topic }) => topic.p50));
   const p99 = median(found.map(({ topic }) => topic.p99));
   const rawP99 = median(found.map(({ raw }) => raw.p99));
-  // The targets are for a thousand a second.
   const counts = rate === 1000;
   return [
     {

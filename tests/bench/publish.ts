@@ -2,11 +2,12 @@ import { readConfig } from "../../lib/config.ts";
 import { producerProperties } from "../../lib/topic/producer.ts";
 import { atLeast, atMost, rateRow } from "./figures.ts";
 import { ourSide, runSide } from "./side.ts";
-import { alternate, asArguments, type Bench, limitOf, type Stage } from "./stage.ts";
+import { alternate, asArguments, type Bench, limitOf, type Stage, stepsOf } from "./stage.ts";
 
 /** The producer against librdkafka in C: same records, same settings. */
 export const publish: Stage = {
   name: "publish",
+  steps: (bench) => 2 * stepsOf(bench, "path" in bench.programs.kafka ? 2 : 1),
   run: async (bench) => [await sized(bench, "400 B"), await sized(bench, "1 kB", 1000)],
 };
 

@@ -1,10 +1,11 @@
 import { atLeast, rateRow } from "./figures.ts";
 import { ourSide, runSide } from "./side.ts";
-import { alternate, type Stage } from "./stage.ts";
+import { alternate, type Stage, stepsOf } from "./stage.ts";
 
 /** Pages into raw_users and the outbox, a transaction each, against COPY of the same text. */
 export const raw: Stage = {
   name: "raw",
+  steps: (bench) => stepsOf(bench, 2),
   run: async (bench) => {
     await using pipeline = await bench.pipeline();
     const { settings } = pipeline;

@@ -1,10 +1,11 @@
 import { type Measured, rateRow } from "./figures.ts";
 import { ourSide, runSide } from "./side.ts";
-import { alternate, type Stage } from "./stage.ts";
+import { alternate, type Stage, stepsOf } from "./stage.ts";
 
 /** From the outbox to acknowledged records, against taking alone and publishing alone, one after the other. */
 export const relay: Stage = {
   name: "relay",
+  steps: (bench) => 1 + stepsOf(bench, 2),
   run: async (bench) => {
     await using pipeline = await bench.pipeline();
     const { settings } = pipeline;

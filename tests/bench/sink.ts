@@ -1,7 +1,7 @@
 import { readConfig } from "../../lib/config.ts";
 import { atLeast, atMost, type Measured, median, rate, rateRow } from "./figures.ts";
 import { ourSide, runSide, script, startSide } from "./side.ts";
-import { alternate, type Bench, limitOf, type Settings, type Stage } from "./stage.ts";
+import { alternate, type Bench, limitOf, type Settings, type Stage, stepsOf } from "./stage.ts";
 
 /**
  * The table's writer with rows in memory, and `consume --drain`, against the same driver in a plain
@@ -9,6 +9,8 @@ import { alternate, type Bench, limitOf, type Settings, type Stage } from "./sta
  */
 export const sink: Stage = {
   name: "sink",
+  steps: (bench) =>
+    4 + ("path" in bench.programs.store ? 3 + stepsOf(bench, 4) : stepsOf(bench, 3)),
   run: async (bench) => {
     await using pipeline = await bench.pipeline();
     const { settings } = pipeline;

@@ -7,6 +7,8 @@ import type { Settings } from "./side.ts";
 /** A part of the pipeline that is measured. */
 export interface Stage {
   readonly name: string;
+  /** How often `run` says what it measures, for the progress. */
+  steps(bench: Pick<Bench, "sizes" | "rounds" | "programs">): number;
   run(bench: Bench): Promise<readonly Row[]>;
 }
 
@@ -48,8 +50,8 @@ export interface Counts {
 
 export const quick: Sizes = {
   publish: { warm: 50_000, count: 100_000 },
-  consume: { warm: 50_000, count: 100_000 },
-  sink: { warm: 5000, count: 25_000 },
+  consume: { warm: 50_000, count: 250_000 },
+  sink: { warm: 10_000, count: 20_000 },
   drain: 30_000,
   raw: { warm: 5000, count: 20_000 },
   relay: { warm: 5000, count: 20_000 },
@@ -98,6 +100,11 @@ export async function alternate(
     }
   }
   return Object.fromEntries(measured);
+}
+
+/** How often `alternate` says what it measures. */
+export function stepsOf({ rounds }: Pick<Bench, "rounds">, sides: number): number {
+  return (rounds + 1) * sides;
 }
 
 /** The side that a compiled program is, if it is there, and what to say if it is not. */

@@ -9,6 +9,7 @@ import type { Bench, Stage } from "./stage.ts";
 /** From the start of a process to its first row, with servers up and everything created. */
 export const startUp: Stage = {
   name: "start-up",
+  steps: ({ rounds }) => rounds,
   run: async (bench) => {
     await using api = startFakeApi();
     const consume: number[] = [];

@@ -5,13 +5,14 @@ import { silentLog as log } from "../../lib/log.ts";
 import { openReader } from "../../lib/topic/reader.ts";
 import { until } from "../until.ts";
 import { atLeast, type Measured, type Row, rateRow, short } from "./figures.ts";
-import { latency } from "./latency.ts";
+import { latency, latencyRates } from "./latency.ts";
 import { ourSide, type RunningSide, runSide, type Settings, script, startSide } from "./side.ts";
-import { alternate, type Bench, type Stage } from "./stage.ts";
+import { alternate, type Bench, type Stage, stepsOf } from "./stage.ts";
 
 /** From the API to rows by both services, against the tutorial's loop and its rewrite in batches. */
 export const whole: Stage = {
   name: "whole",
+  steps: (bench) => stepsOf(bench, 3) + latencyRates.length * bench.sizes.latencyRounds,
   run: async (bench) => [...(await throughput(bench)), ...(await latency(bench))],
 };
 
