@@ -18,16 +18,19 @@ export interface Refused {
   readonly rejection: Rejection;
 }
 
+export type Handler = (
+  rows: readonly OutboxRow[],
+  stillOurs: () => Promise<void>,
+) => Promise<readonly Refused[]>;
+
 export interface Outbox {
   /**
    * Hands up to `limit` rows to `handle`, at least once each and to one taker at a time. When it
    * resolves, they are gone for good, those it names as refused among the rejected; when it
-   * rejects, they are offered again. Resolves to the number of rows handed over.
+   * rejects, they are offered again. Resolves to the number of rows handed over. A taker that was
+   * frozen for too long has lost its rows to others: `stillOurs` resolves when it has not.
    */
-  take(
-    limit: number,
-    handle: (rows: readonly OutboxRow[]) => Promise<readonly Refused[]>,
-  ): Promise<number>;
+  take(limit: number, handle: Handler): Promise<number>;
   /**
    * Resolves when there may be new rows: told so, or after a second. Rejects when the signal
    * aborts.
@@ -47,10 +50,11 @@ export interface Publisher {
 
 /**
  * Moves up to `limit` rows. They go out again after a crash before the outbox commits; the sink
- * upserts.
+ * upserts. A process that was frozen, and whose rows others have published meanwhile, publishes
+ * them once more only when it froze between making sure of them and publishing: as harmless.
  */
 export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Promise<number> {
-  return outbox.take(limit, async (rows) => {
+  return outbox.take(limit, async (rows, stillOurs) => {
     const refused: Refused[] = [];
     const events: Event[] = [];
     const indexes: number[] = [];
@@ -63,6 +67,7 @@ export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Prom
         indexes.push(index);
       }
     }
+    await stillOurs();
     for (const { index, rejection } of await topic.publish(events)) {
       refused.push({ index: indexes[index] ?? index, rejection });
     }

@@ -25,7 +25,11 @@ export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
             left join raw_users r on r.id = o.raw_id
             order by o.raw_id`;
           if (rows.length === 0) return 0;
-          const refused = await handle(rows);
+          const stillOurs = async () => {
+            await connected();
+            await tx`select 1`;
+          };
+          const refused = await handle(rows, stillOurs);
           await connected();
           if (refused.length > 0) await reject(tx, rows, refused);
           await remove(tx, rows);

@@ -39,6 +39,8 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
   /** How long a process that is frozen in a transaction keeps what it holds. */
   readonly idleInTransactionMs?: number;
+  /** How long a worker that says nothing keeps its run. */
+  readonly silentAfterMs?: number;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -50,7 +52,7 @@ export interface OpenOptions {
  */
 export async function openRawStore(
   config: Config["raw"],
-  { log, signal, readOnly = false, ...options }: OpenOptions,
+  { log, signal, readOnly = false, silentAfterMs, ...options }: OpenOptions,
 ): Promise<RawStore> {
   await using opening = new AsyncDisposableStack();
   const open = (how: ConnectOptions) => {
@@ -71,7 +73,7 @@ export async function openRawStore(
   const listener = opening.use(openListener(config.url));
   const owned = opening.move();
   return {
-    runs: createRuns(sql, listener.bell("runs")),
+    runs: createRuns(sql, listener.bell("runs"), silentAfterMs ? { silentAfterMs } : {}),
     outbox: createOutbox(sql, listener.bell("outbox")),
     schedule: createScheduleStore(sql),
     kept: createKeptRows(sql, slow),

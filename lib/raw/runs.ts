@@ -37,13 +37,18 @@ export interface Runs extends RunStore {
 }
 
 /** A worker that has not said for this long that it is alive has lost its run. */
-export const silentAfterMs = 30_000;
+const silentAfterMs = 30_000;
 
-export function createRuns(sql: Sql, bell: Bell): Runs {
+export interface RunsOptions {
+  readonly silentAfterMs?: number;
+}
+
+export function createRuns(sql: Sql, bell: Bell, options: RunsOptions = {}): Runs {
+  const silenceMs = options.silentAfterMs ?? silentAfterMs;
   return {
     wait: bell.wait,
     create: (request) => asked("queue a run", () => create(sql, request)),
-    claim: (worker, id) => asked("take a run", () => claim(sql, worker, id)),
+    claim: (worker, id) => asked("take a run", () => claim(sql, worker, silenceMs, id)),
     heartbeat: (run) =>
       asked("say that the run is alive", async () => {
         const held = await sql`
@@ -115,7 +120,12 @@ async function retryRun(sql: Sql, id: number): Promise<Run | undefined> {
   return run;
 }
 
-async function claim(sql: Sql, worker: string, id?: number): Promise<ClaimedRun | undefined> {
+async function claim(
+  sql: Sql,
+  worker: string,
+  silenceMs: number,
+  id?: number,
+): Promise<ClaimedRun | undefined> {
   const [run] = await sql<ClaimedRun[]>`
     update runs set state = 'running', attempt = attempt + 1, worker = ${worker},
       heartbeat_at = now(), started_at = coalesce(started_at, now())
@@ -123,7 +133,7 @@ async function claim(sql: Sql, worker: string, id?: number): Promise<ClaimedRun 
       select id from runs
       where ${id === undefined ? sql`true` : sql`id = ${id}`} and (
         state = 'queued' or
-        state = 'running' and heartbeat_at < now() - ${silentAfterMs} * interval '1 millisecond')
+        state = 'running' and heartbeat_at < now() - ${silenceMs} * interval '1 millisecond')
       order by id limit 1
       for update skip locked)
     returning id, attempt, worker, seed, results, nat, pages`;

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { PipelineError } from "../../lib/errors.ts";
 import type { Outbox, OutboxRow } from "../../lib/flow/raw-to-topic.ts";
 import { failureOf } from "../failure.ts";
+import { until } from "../until.ts";
 import { never } from "../users.ts";
 
 /** An empty outbox, and the ways to fill and to look at it. */
@@ -10,6 +11,8 @@ export interface OpenOutbox extends AsyncDisposable {
   /** Adds rows for these users of the API, in this order. */
   add(users: readonly unknown[]): Promise<void>;
   waiting(): Promise<number>;
+  /** Takes from every taker what it holds, as from one that was frozen for too long. */
+  lose(): Promise<void>;
   /** The reasons of those refused. */
   rejected(): Promise<readonly string[]>;
 }
@@ -116,6 +119,36 @@ export function outboxContract(name: string, open: () => Promise<OpenOutbox>): v
       await it.add(numbered(2));
       await failureOf(it.outbox.take(1, () => Promise.reject(new PipelineError("timeout", "no"))));
       expect(await taken(it.outbox, 10)).toEqual(numbered(2));
+    });
+
+    test("a taker that has lost its rows is told so, and they go to another one", async () => {
+      await using it = await open();
+      await it.add(numbered(2));
+      const steps: string[] = [];
+      const losing = it.outbox.take(10, async (_, stillOurs) => {
+        await stillOurs();
+        steps.push("ours");
+        await it.lose();
+        steps.push("lost");
+        await stillOurs();
+        steps.push("ours still");
+        return [];
+      });
+      expect(await failureOf(losing)).toMatchObject({ code: "unavailable" });
+      await until(() => steps.includes("lost"));
+      expect(await taken(it.outbox, 10)).toEqual(numbered(2));
+      expect(steps).toEqual(["ours", "lost"]);
+    });
+
+    test("a taker that has lost its rows and does not ask has them not taken", async () => {
+      await using it = await open();
+      await it.add(numbered(2));
+      const losing = it.outbox.take(10, async () => {
+        await it.lose();
+        return [];
+      });
+      expect(await failureOf(losing)).toMatchObject({ code: "unavailable" });
+      expect(await it.waiting()).toBe(2);
     });
 
     test("waiting ends when rows come", async () => {

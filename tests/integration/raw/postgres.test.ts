@@ -67,6 +67,13 @@ const accepted = (users: readonly unknown[]): JudgedPage => ({
 const silenced = ({ sql }: Pick<Open, "sql">, id: number) =>
   sql`update runs set heartbeat_at = now() - interval '31 seconds' where id = ${id}`;
 
+/** As PostgreSQL does with a taker that stands still; resolves when its rows are free. */
+async function loseTaken({ sql }: Pick<Open, "sql">): Promise<void> {
+  await sql`
+    select pg_terminate_backend(pid, 60000) from pg_stat_activity
+    where state = 'idle in transaction' and datname = current_database()`;
+}
+
 runsContract("the runs in PostgreSQL", async () => {
   const it = await openStore();
   return {
@@ -86,6 +93,7 @@ outboxContract("the outbox in PostgreSQL", async () => {
     outbox: it.outbox,
     add: async (users) => it.runs.commitPage(await claimed(it), accepted(users)),
     waiting: () => it.outbox.waiting(),
+    lose: () => loseTaken(it),
     rejected: async () =>
       (await it.sql`select reason from rejected_users order by raw_id`).map(({ reason }) => reason),
     [Symbol.asyncDispose]: it[Symbol.asyncDispose],

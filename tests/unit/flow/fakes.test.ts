@@ -28,6 +28,7 @@ outboxContract("the fake outbox", async () => {
       outbox.add(...users.map((payload) => ({ raw: ++raw, run: 1, version: 100 + raw, payload })));
     },
     waiting: async () => outbox.pending.length,
+    lose: async () => outbox.lose(),
     rejected: async () => outbox.rejected.map(({ reason }) => reason),
   };
 });

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { wholeHeader } from "../../../lib/domain/event.ts";
 import { PipelineError } from "../../../lib/errors.ts";
-import { type Publisher, rawToTopic, relayOnce } from "../../../lib/flow/raw-to-topic.ts";
+import {
+  type Outbox,
+  type Publisher,
+  rawToTopic,
+  relayOnce,
+} from "../../../lib/flow/raw-to-topic.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeOutbox } from "../../fakes/outbox.ts";
@@ -70,14 +75,33 @@ describe("one batch", () => {
     const spying = {
       ...outbox,
       take: (limit: number, handle: Parameters<typeof outbox.take>[1]) =>
-        outbox.take(limit, async (rows) => {
-          const refused = await handle(rows);
+        outbox.take(limit, async (rows, stillOurs) => {
+          const refused = await handle(rows, stillOurs);
           rejected.push(...refused.map(({ index }) => index));
           return refused;
         }),
     };
     await relayOnce(spying, topic, 10);
     expect(rejected).toEqual([0, 2]);
+  });
+});
+
+describe("a batch that was lost to another relay", () => {
+  test("is not published, and stays the other's", async () => {
+    const [outbox, topic] = [createFakeOutbox(), createFakePublisher()];
+    outbox.add(...outboxRows(apiUsers(2)));
+    const losing: Outbox = {
+      ...outbox,
+      take: (limit, handle) =>
+        outbox.take(limit, async (rows, stillOurs) => {
+          outbox.lose();
+          return await handle(rows, stillOurs);
+        }),
+    };
+    const error = await failureOf(relayOnce(losing, topic, 10));
+    expect(error).toMatchObject({ name: "PipelineError", code: "unavailable" });
+    expect(topic.published).toEqual([]);
+    expect(outbox.pending).toHaveLength(2);
   });
 });
 
