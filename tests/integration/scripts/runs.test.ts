@@ -1,47 +1,134 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Run } from "../../../lib/domain/run.ts";
 import { startFakeApi } from "../../../lib/local/fake-api/server.ts";
-import { jsonOf, runScript } from "../../scripts.ts";
-import { openKeyspace, openPipeline } from "../../stations.ts";
+import { silentLog as log } from "../../../lib/log.ts";
+import { openReader } from "../../../lib/topic/reader.ts";
+import { call, openAdmin } from "../../kafka-clients.ts";
+import { jsonOf, runScript, startScript } from "../../scripts.ts";
+import {
+  openKeyspace,
+  openPipeline,
+  type TestKeyspace,
+  type TestPipeline,
+} from "../../stations.ts";
+import { until } from "../../until.ts";
+import { never } from "../../users.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(240_000);
 
-describe("runs", () => {
-  test("republish brings a truncated table back, and leaves the runs as they were", async () => {
-    await using keyspace = await openKeyspace();
-    await using it = await openPipeline(keyspace);
-    await using api = startFakeApi();
-    const settings = { ...it.settings, SOURCE_URL: api.url };
-    const run = await jsonOf<Run>("ingest", ["--once", "--results", "50"], settings);
-    await jsonOf("consume", ["--drain"], settings);
-    await keyspace.client.execute(`truncate ${it.table}`);
-    expect(await jsonOf("verify", [], settings, 1)).toMatchObject({ lost: 50, table: 0 });
+let shared: TestKeyspace;
+beforeAll(async () => {
+  shared = await openKeyspace();
+});
+afterAll(async () => {
+  await shared[Symbol.asyncDispose]();
+});
 
-    const of = ["republish", "--run", String(run.id)];
-    expect(await jsonOf("runs", [...of, "--dry-run"], settings)).toEqual({
-      rows: 50,
-      dryRun: true,
-    });
-    expect(await jsonOf("verify", [], settings, 1)).toMatchObject({ topic: 50 });
-    expect(await jsonOf("runs", of, settings)).toEqual({ rows: 50, dryRun: false });
-    await jsonOf("consume", ["--drain"], settings);
-    expect(await jsonOf("verify", [], settings)).toMatchObject({ lost: 0, table: 50, topic: 100 });
-    expect(await jsonOf("runs", ["show", String(run.id)], settings)).toMatchObject({
+/** A pipeline, and ways to run its scripts; disposing ends all. */
+async function open(keyspace = shared) {
+  await using opening = new AsyncDisposableStack();
+  const pipeline = opening.use(await openPipeline(keyspace));
+  const api = opening.use(startFakeApi());
+  const settings = { ...pipeline.settings, SOURCE_URL: api.url };
+  const owned = opening.move();
+  return {
+    ...pipeline,
+    settings,
+    sql: pipeline.database.sql,
+    truncate: () => keyspace.client.execute(`truncate ${pipeline.table}`),
+    ingest: (users: number) =>
+      jsonOf<Run>("ingest", ["--once", "--results", String(users)], settings),
+    drain: () => jsonOf("consume", ["--drain"], settings),
+    republish: (...which: string[]) => jsonOf("runs", ["republish", ...which], settings),
+    verify: (exitCode = 0) => jsonOf("verify", [], settings, exitCode),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Resolves when the broker knows it no longer. */
+async function deleteTopic({ topic }: Pick<TestPipeline, "topic">): Promise<void> {
+  using admin = await openAdmin(topic.brokers.join(","));
+  await call((done) => admin.client.deleteTopic(topic.name, 30_000, done as () => void));
+  await using reader = await openReader(topic, { log, signal: never });
+  await until(async () => (await reader.watermarks(topic.name)).size === 0);
+}
+
+describe("republish", () => {
+  test("brings a truncated table back, and leaves the runs as they were", async () => {
+    await using it = await open();
+    const run = await it.ingest(50);
+    await it.drain();
+    await it.truncate();
+    expect(await it.verify(1)).toMatchObject({ lost: 50, table: 0 });
+
+    const of = ["--run", String(run.id)];
+    expect(await it.republish(...of, "--dry-run")).toEqual({ rows: 50, dryRun: true });
+    expect(await it.verify(1)).toMatchObject({ topic: 50 });
+    expect(await it.republish(...of)).toEqual({ rows: 50, dryRun: false });
+    await it.drain();
+    expect(await it.verify()).toMatchObject({ lost: 0, table: 50, topic: 100 });
+    expect(await jsonOf("runs", ["show", String(run.id)], it.settings)).toMatchObject({
       ...{ state: "success", accepted: 50, published: 50 },
     });
   });
 
-  test("retry is for failed runs alone", async () => {
+  test("of a span of time sends what was fetched in it: from its start on, before its end", async () => {
+    await using it = await open();
+    const times = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"];
+    for (const [at, time] of times.entries()) {
+      const { id } = await it.ingest(10 * (at + 1));
+      await it.sql`update raw_users set fetched_at = ${time} where run_id = ${id}`;
+    }
+    await it.drain();
+    await it.truncate();
+    const [first = "", second = "", third = ""] = times;
+    expect(await it.republish("--from", second, "--to", third)).toEqual({
+      ...{ rows: 20, dryRun: false },
+    });
+    await it.drain();
+    expect(await it.verify(1)).toMatchObject({ lost: 40, table: 20 });
+    await it.republish("--from", first, "--to", second);
+    await it.republish("--from", third, "--to", "2026-01-04T00:00:00Z");
+    await it.drain();
+    expect(await it.verify()).toMatchObject({ lost: 0, table: 60, topic: 120 });
+  });
+
+  test("brings rows back after the topic was deleted, and makes it again", async () => {
+    await using it = await open();
+    const { id } = await it.ingest(40);
+    await it.drain();
+    await it.truncate();
+    await deleteTopic(it);
+    expect(await it.republish("--run", String(id))).toEqual({ rows: 40, dryRun: false });
+    await it.drain();
+    expect(await it.verify()).toMatchObject({ lost: 0, table: 40, topic: 40, onTheWay: 0 });
+  });
+
+  test("brings rows back after the keyspace was dropped, which the consumer makes again", async () => {
     await using keyspace = await openKeyspace();
-    await using it = await openPipeline(keyspace);
-    await using api = startFakeApi();
-    const settings = { ...it.settings, SOURCE_URL: api.url };
-    const { id } = await jsonOf<Run>("ingest", ["--once", "--results", "5"], settings);
-    const refused = await runScript("runs", ["retry", String(id)], settings);
+    await using it = await open(keyspace);
+    const { id } = await it.ingest(40);
+    await using consume = startScript("consume", [], it.settings);
+    const rows = async () =>
+      (await keyspace.client.execute(`select id from ${it.table}`)).rowLength;
+    await until(async () => (await rows().catch(() => 0)) === 40, { everyMs: 100 });
+    await keyspace.client.execute(`drop keyspace ${it.table.split(".")[0]}`);
+    expect(await it.republish("--run", String(id))).toEqual({ rows: 40, dryRun: false });
+    await until(async () => (await rows().catch(() => 0)) === 40, { everyMs: 100 });
+    expect((await consume.end("SIGTERM")).exitCode).toBe(0);
+    expect(await it.verify()).toMatchObject({ lost: 0, table: 40, topic: 80, onTheWay: 0 });
+  });
+});
+
+describe("retry", () => {
+  test("is for failed runs alone", async () => {
+    await using it = await open();
+    const { id } = await it.ingest(5);
+    const refused = await runScript("runs", ["retry", String(id)], it.settings);
     expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
     expect(refused.stderr).toContain("is success");
-    await it.database.sql`update runs set state = 'failed', error = 'no' where id = ${id}`;
-    expect(await jsonOf("runs", ["retry", String(id)], settings)).toMatchObject({
+    await it.sql`update runs set state = 'failed', error = 'no' where id = ${id}`;
+    expect(await jsonOf("runs", ["retry", String(id)], it.settings)).toMatchObject({
       ...{ id, state: "queued", error: null, pages: 1 },
     });
   });
