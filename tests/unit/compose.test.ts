@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import Ajv2020 from "ajv/dist/2020.js";
 import * as v from "valibot";
@@ -6,6 +6,9 @@ import { readConfig, settingDefaults } from "../../lib/config.ts";
 import { requireProtection } from "../../lib/http/listen.ts";
 import packageJson from "../../package.json";
 import schema from "../fixtures/compose-spec.json";
+
+// Compiling the schema takes seconds where the machine is busy.
+setDefaultTimeout(60_000);
 
 const project = join(import.meta.dir, "../..");
 const parsed = Bun.YAML.parse(await Bun.file(join(project, "compose.yaml")).text());
