@@ -87,6 +87,7 @@ export function parseFeatures(text: string): Feature[] {
 
 const projectDir = resolve(import.meta.dir, "../..");
 const headersDir = join(import.meta.dir, "include");
+const sourcesDir = join(import.meta.dir, "src");
 const makefile = join(import.meta.dir, "Makefile");
 const napiDir = join(projectDir, "node_modules/node-api-headers/include");
 
@@ -116,7 +117,7 @@ const extras = {
 function buildKey(features: readonly Feature[]): string {
   const { version } = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8"));
   const hash = createHash("sha256");
-  for (const file of [import.meta.path, makefile, ...filesIn(headersDir)]) {
+  for (const file of [import.meta.path, makefile, ...filesIn(headersDir), ...filesIn(sourcesDir)]) {
     hash.update(readFileSync(file));
   }
   const libc = existsSync("/lib/ld-musl-x86_64.so.1") || existsSync("/lib/ld-musl-aarch64.so.1");
@@ -199,7 +200,7 @@ function workDir(cacheDir: string): string {
 }
 
 async function configure(dir: string, features: readonly Feature[]): Promise<void> {
-  const links = { package: packageDir, include: headersDir, napi: napiDir };
+  const links = { package: packageDir, own: sourcesDir, include: headersDir, napi: napiDir };
   for (const [name, target] of Object.entries(links)) symlinkSync(target, join(dir, name));
   await cp(join(packageDir, "deps/librdkafka"), join(dir, "librdkafka"), {
     recursive: true,

@@ -4,6 +4,11 @@
 #include "bridge/module.h"
 #include "nan.h"
 
+namespace bridge {
+// Ours, beside what the addon exports: see ../src/batches.cc.
+void AddBatches(v8::Local<v8::Object> exports);
+}  // namespace bridge
+
 #define NODE_DEFINE_CONSTANT(target, constant)                                                         \
   do {                                                                                                 \
     const napi_property_descriptor property = {                                                        \
@@ -18,5 +23,8 @@
   }                                                                                                    \
   extern "C" __attribute__((visibility("default"))) napi_value napi_register_module_v1(                \
       napi_env env, napi_value exports) {                                                              \
-    return bridge::Load(env, exports, init);                                                           \
+    return bridge::Load(env, exports, [](v8::Local<v8::Object> to, v8::Local<v8::Value> module, void *) { \
+      init(to, module, nullptr);                                                                       \
+      bridge::AddBatches(to);                                                                          \
+    });                                                                                                \
   }
