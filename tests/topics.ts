@@ -1,7 +1,8 @@
 import type { ReceivedRecord } from "../lib/domain/event.ts";
 import { silentLog } from "../lib/log.ts";
+import type { OutgoingRecord } from "../lib/topic/blocks.ts";
 import { ensureTopics } from "../lib/topic/kafka.ts";
-import { type OutgoingRecord, openSender } from "../lib/topic/producer.ts";
+import { openSender } from "../lib/topic/producer.ts";
 import { openReader, type Reader } from "../lib/topic/reader.ts";
 import { call, openProducer, type Sent } from "./kafka-clients.ts";
 import { openTopics, type TestTopics } from "./stations.ts";

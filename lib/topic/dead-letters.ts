@@ -9,8 +9,9 @@ import {
 } from "../domain/letter.ts";
 import { PipelineError } from "../errors.ts";
 import type { DeadLetter, DeadLetters } from "../flow/topic-to-sink.ts";
+import type { OutgoingRecord } from "./blocks.ts";
 import { maxDeadLetterBytes, type TopicOptions } from "./kafka.ts";
-import { type OutgoingRecord, openSender } from "./producer.ts";
+import { openSender } from "./producer.ts";
 
 /**
  * The dead-letter topic. A letter is the record as it was, with headers named as Kafka Connect

@@ -2,6 +2,7 @@ import type { IAdminClient, LibrdKafkaError, TopicPartition } from "@confluentin
 import type { Config } from "../config.ts";
 import { type ErrorCode, PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Batches } from "../native/batches.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
 
@@ -103,9 +104,12 @@ export async function createMissingTopics(
   admin: IAdminClient,
   config: Config["topic"],
 ): Promise<readonly string[]> {
+  // The broker's clock, not the producer's: one that runs an hour ahead would be refused.
+  const clock = { "message.timestamp.type": "LogAppendTime" };
   const settings = {
-    [config.name]: {},
+    [config.name]: clock,
     [config.deadLetters]: {
+      ...clock,
       "retention.ms": "-1",
       "max.message.bytes": String(maxDeadLetterBytes),
     },
@@ -221,6 +225,11 @@ export function kafkaError(what: string, cause: unknown): PipelineError {
   return new PipelineError(codeOf(cause), `Kafka, ${what}: ${message}`, { cause });
 }
 
+/** What a batch says of a failure, as an error of the client. */
+export function clientError(batches: Pick<Batches, "err2str">, code: number): Error {
+  return Object.assign(new Error(batches.err2str(code)), { code });
+}
+
 /** The client's own number for an error of ours or of its own; undefined for anything else. */
 export function kafkaCode(error: unknown): number | undefined {
   const at = error instanceof PipelineError ? error.cause : error;
@@ -242,7 +251,6 @@ export const codes = {
   invalidTopic: 17,
   recordListTooLarge: 18,
   requestTimedOut: 7,
-  invalidTimestamp: 32,
   topicDenied: 29,
   clusterDenied: 31,
   topicExists: 36,
@@ -255,7 +263,6 @@ export const codes = {
 export const recordCodes: readonly number[] = [
   codes.messageTooLarge,
   codes.recordListTooLarge,
-  codes.invalidTimestamp,
   codes.invalidRecord,
 ];
 

@@ -1,6 +1,7 @@
-import type { KafkaConsumer, Message } from "@confluentinc/kafka-javascript";
+import type { KafkaConsumer } from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
 import type { ReceivedRecord } from "../domain/event.ts";
+import { type Batches, loadBatches } from "../native/batches.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
 import { createCommits } from "./commits.ts";
@@ -11,7 +12,7 @@ import {
   type Properties,
   type TopicOptions,
 } from "./kafka.ts";
-import { received } from "./messages.ts";
+import { type PollOptions, poll } from "./messages.ts";
 import { createOffsets, type Offsets } from "./offsets.ts";
 import { followRebalances, type Rebalances } from "./rebalance.ts";
 import { createStarts, type Starts } from "./starts.ts";
@@ -63,7 +64,7 @@ export async function joinGroup(config: Config["topic"], options: TopicOptions):
   return {
     client: () => now.client,
     offsets,
-    poll: (count) => poll(now.client, count),
+    poll: (count) => taken(now, offsets, { topic, most: count, timeoutMs: pollMs }),
     pause: () => now.rebalances.pause(),
     resume: () => now.rebalances.resume(),
     commit: () => {
@@ -71,7 +72,7 @@ export async function joinGroup(config: Config["topic"], options: TopicOptions):
       now.rebalances.progressed();
     },
     settle: () =>
-      settled(now, offsets).catch((error) => {
+      settled(now, offsets, topic).catch((error) => {
         log.warn({ reason: String(error) }, "offsets not committed");
       }),
     askTopicId: watch.askTopicId,
@@ -90,22 +91,22 @@ export async function joinGroup(config: Config["topic"], options: TopicOptions):
   };
 }
 
-async function settled({ client, rebalances, commit }: Joined, offsets: Offsets): Promise<void> {
+async function settled(now: Joined, offsets: Offsets, topic: string): Promise<void> {
   if (offsets.uncommitted().length === 0) return;
+  const { rebalances, commit } = now;
   const deadline = performance.now() + settleMs;
-  client.setDefaultConsumeTimeout(settlePollMs);
   while (offsets.uncommitted().length > 0 && performance.now() < deadline) {
     rebalances.pause();
     commit();
-    await poll(client, 1).catch(() => []);
+    await taken(now, offsets, { topic, most: 1, timeoutMs: settlePollMs }).catch(() => []);
   }
   rebalances.resume();
-  client.setDefaultConsumeTimeout(pollMs);
 }
 
 /** One client's time in the group. */
 interface Joined {
   readonly client: KafkaConsumer;
+  readonly batches: Batches;
   readonly rebalances: Rebalances;
   commit(): void;
   leave(): Promise<void>;
@@ -119,6 +120,7 @@ interface JoinOptions extends TopicOptions {
 async function joined(config: Config["topic"], options: JoinOptions): Promise<Joined> {
   const { offsets, starts, log, signal } = options;
   const kafka = await loadKafkaClient();
+  const batches = await loadBatches();
   const commits = createCommits(offsets, log);
   const what = `Kafka at ${config.brokers.join(",")}`;
   return await retry(
@@ -141,12 +143,12 @@ async function joined(config: Config["topic"], options: JoinOptions): Promise<Jo
           }),
       );
       commits.follow(client, rebalances.progressed);
-      await connect(client, offsets, { topic: config.name, log, signal });
+      await connect(client, { topic: config.name, log, signal });
       const leave = async () => {
         await rebalances.close();
         await disconnect(client);
       };
-      return { client, rebalances, commit: () => commits.send(client), leave };
+      return { client, batches, rebalances, commit: () => commits.send(client), leave };
     },
     { what, log, signal },
   );
@@ -154,15 +156,10 @@ async function joined(config: Config["topic"], options: JoinOptions): Promise<Jo
 
 async function connect(
   consumer: KafkaConsumer,
-  offsets: Offsets,
   { topic, log, signal }: TopicOptions & { readonly topic: string },
 ): Promise<void> {
   consumer.on("event.error", (error) => log.debug({ reason: error.message }, "consumer"));
-  consumer.on("partition.eof", ({ partition, offset }) => offsets.end(partition, offset));
   await called("connect", (done) => consumer.connect({ topic, timeout: connectMs }, done), signal);
-  consumer.setDefaultConsumeTimeout(pollMs);
-  // Waits for the first record only: a batch is what is there, without a timer.
-  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true);
   consumer.subscribe([topic]);
 }
 
@@ -197,10 +194,15 @@ export function consumerProperties(config: Config["topic"]): Properties {
   });
 }
 
-function poll(consumer: KafkaConsumer, count: number): Promise<readonly ReceivedRecord[]> {
-  return called<Message[]>("poll", (done) => consumer.consume(count, done)).then((messages) =>
-    messages.map(received),
-  );
+/** Polls, and notes the ends that were met. */
+async function taken(
+  { client, batches }: Pick<Joined, "client" | "batches">,
+  offsets: Offsets,
+  options: PollOptions,
+): Promise<readonly ReceivedRecord[]> {
+  const { records, ends } = await poll(batches, client, options);
+  for (const { partition, offset } of ends) offsets.end(partition, offset);
+  return records;
 }
 
 function disconnect(consumer: KafkaConsumer): Promise<void> {

@@ -1,31 +1,43 @@
-import type { Message } from "@confluentinc/kafka-javascript";
+import type { KafkaConsumer } from "@confluentinc/kafka-javascript";
 import type { ReceivedRecord } from "../domain/event.ts";
+import { type Batches, nativeClient } from "../native/batches.ts";
+import { unpacked } from "./blocks.ts";
+import { clientError, kafkaError } from "./kafka.ts";
 
-/** A message of the client as our record. Reads it only: its bytes are not copied. */
-export function received(message: Message): ReceivedRecord {
-  return {
-    topic: message.topic,
-    partition: message.partition,
-    offset: message.offset,
-    timestampMs: message.timestamp ?? -1,
-    key: bytes(message.key),
-    value: message.value,
-    headers: headers(message),
-  };
+export interface Polled {
+  readonly records: readonly ReceivedRecord[];
+  /** Where each partition ended whose end was met. */
+  readonly ends: readonly { readonly partition: number; readonly offset: number }[];
 }
 
-function headers(message: Message): Record<string, Buffer> {
-  const all: Record<string, Buffer> = {};
-  for (const header of message.headers ?? []) {
-    for (const name in header) {
-      const value = bytes(header[name]);
-      if (value !== null) all[name] = value;
-    }
-  }
-  return all;
+export interface PollOptions {
+  readonly topic: string;
+  readonly most: number;
+  /** How long to wait for the first record; what is there then is taken without waiting. */
+  readonly timeoutMs: number;
 }
 
-function bytes(value: unknown): Buffer | null {
-  if (value === null || value === undefined) return null;
-  return Buffer.isBuffer(value) ? value : Buffer.from(String(value));
+/** Takes records of a client that reads one topic, many by one call. */
+export function poll(
+  batches: Batches,
+  consumer: KafkaConsumer,
+  { topic, most, timeoutMs }: PollOptions,
+): Promise<Polled> {
+  return new Promise((resolve, reject) => {
+    batches.receiveBatch(nativeClient(consumer), most, timeoutMs, (code, numbers, bytes, ends) => {
+      // An error after records comes again with the next poll, if it lasts.
+      if (code !== 0 && numbers.length === 0) {
+        return reject(kafkaError("poll", clientError(batches, code)));
+      }
+      const records = unpacked(topic, numbers, bytes);
+      resolve({ records, ends: pairs(ends) });
+    });
+  });
+}
+
+function pairs(ends: Float64Array): Polled["ends"] {
+  return Array.from({ length: ends.length / 2 }, (_, at) => ({
+    partition: ends[2 * at] ?? 0,
+    offset: ends[2 * at + 1] ?? 0,
+  }));
 }

@@ -3,9 +3,11 @@ import type { Config } from "../config.ts";
 import type { Event } from "../domain/event.ts";
 import { PipelineError } from "../errors.ts";
 import type { Publisher, Refused } from "../flow/raw-to-topic.ts";
+import { type Batches, loadBatches, nativeClient } from "../native/batches.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
-import { type Batch, createBatch, enqueue, type Outcome, settle } from "./batch.ts";
+import { type Outcome, sendBatch } from "./batch.ts";
+import type { OutgoingRecord } from "./blocks.ts";
 import {
   called,
   clientProperties,
@@ -18,14 +20,6 @@ import {
   type TopicOptions,
 } from "./kafka.ts";
 import { watchTopic } from "./watch.ts";
-
-/** A record on its way out, to any topic. */
-export interface OutgoingRecord {
-  readonly key: string | Buffer | null;
-  readonly value: Buffer | null;
-  /** One name and value each, in order. */
-  readonly headers: readonly Readonly<Record<string, string | Buffer>>[];
-}
 
 /** Sends records to one topic. */
 export interface Sender extends AsyncDisposable {
@@ -61,8 +55,6 @@ const connectMs = 10_000;
 const stopMs = 3000;
 const flushMs = 2000;
 const closeMs = 10_000;
-/** Reports are fetched this often; measured faster than the client's background polling. */
-const pollMs = 5;
 
 /**
  * A sender with acks=all and idempotence. The broker keeps each record once per session of the
@@ -124,20 +116,20 @@ async function openLine(
 ): Promise<Line> {
   const kafka = await loadKafkaClient();
   const properties = producerProperties(config, maxBytes);
-  const waiting: Batch[] = [];
-  let sent = 0;
+  const batches = await loadBatches();
   let broken = false;
 
   const connect = async () => {
     const producer = configured(() => new kafka.Producer(properties));
-    producer.on("delivery-report", (error, report) => settle(waiting, report.opaque, error));
+    batches.batchReports(nativeClient(producer));
     producer.on("event.error", (error) => {
       broken ||= kafkaCode(error) === codes.fatal || Reflect.get(error, "isFatal") === true;
       log.debug({ topic, reason: error.message }, "producer");
     });
     const joining = { topic, timeout: connectMs };
     await called("connect", (done) => producer.connect(joining, done), signal);
-    producer.setPollInterval(pollMs);
+    // Reports go to batches, which need no JavaScript until they are done.
+    producer.setPollInBackground(true);
     return producer;
   };
   const what = `Kafka at ${config.brokers.join(",")}`;
@@ -147,22 +139,14 @@ async function openLine(
     send: async (records) => {
       if (broken) {
         log.warn({ topic }, "the producer failed for good, making a new one");
-        await disconnect(producer);
+        await disconnect(producer, batches);
         // One try: whoever waits for this holds a transaction, and tries again without it.
         producer = await connect();
         broken = false;
       }
-      const batch = createBatch(sent, records.length);
-      sent += records.length;
-      waiting.push(batch);
-      try {
-        await enqueue(producer, topic, records, { batch, signal });
-        return await unlessStopped(batch.outcome, signal);
-      } finally {
-        waiting.splice(waiting.indexOf(batch), 1);
-      }
+      return await unlessStopped(sendBatch(batches, producer, topic, records), signal);
     },
-    [Symbol.asyncDispose]: () => disconnect(producer),
+    [Symbol.asyncDispose]: () => disconnect(producer, batches),
   };
 }
 
@@ -179,7 +163,6 @@ export function producerProperties(config: Config["topic"], maxBytes = maxRecord
     // Full is back-pressure: bounds what is held here.
     "queue.buffering.max.messages": 50_000,
     "queue.buffering.max.kbytes": 65_536,
-    dr_cb: true,
   });
 }
 
@@ -200,15 +183,18 @@ async function unlessStopped<T>(outcome: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-function disconnect(producer: KafkaProducer): Promise<void> {
+function disconnect(producer: KafkaProducer, batches: Batches): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(resolve, closeMs);
     const done = () => {
       clearTimeout(late);
       resolve();
     };
-    // Disconnecting flushes first; what is not acknowledged by then is offered again by the outbox.
-    if (producer.isConnected()) producer.disconnect(flushMs, done);
-    else done();
+    if (!producer.isConnected()) return done();
+    producer.flush(flushMs, () => {
+      // What is not acknowledged by now is offered again by the outbox.
+      batches.purgeBatches(nativeClient(producer));
+      producer.disconnect(flushMs, done);
+    });
   });
 }

@@ -1,10 +1,11 @@
-import type { KafkaConsumer, Message } from "@confluentinc/kafka-javascript";
+import type { KafkaConsumer } from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
 import type { ReceivedRecord } from "../domain/event.ts";
+import { type Batches, loadBatches } from "../native/batches.ts";
 import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
 import { called, clientProperties, configured, type Kafka, type TopicOptions } from "./kafka.ts";
-import { received } from "./messages.ts";
+import { poll } from "./messages.ts";
 import { committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
 
 /** Looks at topics and at the group's progress without belonging to the group. */
@@ -41,6 +42,7 @@ export async function openReader(
     log,
     signal,
   });
+  const batches = await loadBatches();
   const watermarks = (topic: string) =>
     endOffsets(reader, topic, { log, signal, missing: "empty" });
 
@@ -57,12 +59,12 @@ export async function openReader(
       const marks = await watermarks(topic);
       const from = new Map([...marks].map(([partition, { high }]) => [partition, high - count]));
       const last: ReceivedRecord[] = [];
-      for await (const records of readAll(reader, topic, from, marks, signal))
+      for await (const records of readAll({ reader, batches }, topic, from, marks, signal))
         last.push(...records);
       return last.slice(0, count).map(asText);
     },
     read: async function* (topic, from = new Map()) {
-      yield* readAll(reader, topic, from, await watermarks(topic), signal);
+      yield* readAll({ reader, batches }, topic, from, await watermarks(topic), signal);
     },
     [Symbol.asyncDispose]: () => new Promise((resolve) => reader.disconnect(() => resolve())),
   };
@@ -85,8 +87,6 @@ async function connect(
   const reader = configured(() => new kafka.KafkaConsumer(properties));
   reader.on("event.error", (error) => log.debug({ reason: error.message }, "reader"));
   await called("connect", (done) => reader.connect({ timeout: connectMs }, done), signal);
-  reader.setDefaultConsumeTimeout(pollMs);
-  reader.setDefaultIsTimeoutOnlyForFirstMessage(true);
   return reader;
 }
 
@@ -101,8 +101,13 @@ function asText({ partition, offset, key, value, headers }: ReceivedRecord) {
   };
 }
 
+interface Reading {
+  readonly reader: KafkaConsumer;
+  readonly batches: Batches;
+}
+
 async function* readAll(
-  reader: KafkaConsumer,
+  { reader, batches }: Reading,
   topic: string,
   from: ReadonlyMap<number, number>,
   ends: Watermarks,
@@ -113,29 +118,25 @@ async function* readAll(
     const start = Math.max(low, from.get(partition) ?? low);
     if (start < high) next.set(partition, start);
   }
-  // Also tells of the markers of transactions at the end, which are no records.
-  const onEnd = (at: { topic: string; partition: number; offset: number }) => {
-    if (at.topic === topic) next.set(at.partition, at.offset);
-  };
   const open = () =>
     [...next].some(([partition, offset]) => offset < (ends.get(partition)?.high ?? 0));
   if (!open()) return;
-  reader.on("partition.eof", onEnd);
   reader.assign([...next].map(([partition, offset]) => ({ topic, partition, offset })));
   try {
     while (open()) {
       signal.throwIfAborted();
-      const messages = await called<Message[]>("read", (done) =>
-        reader.consume(batchRecords, done),
-      );
-      for (const { partition, offset } of messages) {
+      const polled = await poll(batches, reader, { topic, most: batchRecords, timeoutMs: pollMs });
+      for (const { partition, offset } of polled.records) {
         next.set(partition, Math.max(offset + 1, next.get(partition) ?? 0));
       }
-      const wanted = messages.filter((m) => m.offset < (ends.get(m.partition)?.high ?? 0));
-      if (wanted.length > 0) yield wanted.map(received);
+      // Also after the markers of transactions at the end, which are no records.
+      for (const { partition, offset } of polled.ends) next.set(partition, offset);
+      const wanted = polled.records.filter(
+        ({ partition, offset }) => offset < (ends.get(partition)?.high ?? 0),
+      );
+      if (wanted.length > 0) yield wanted;
     }
   } finally {
     reader.unassign();
-    reader.off("partition.eof", onEnd);
   }
 }

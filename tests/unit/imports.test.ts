@@ -11,7 +11,7 @@ const rules: Readonly<Record<string, Rule>> = {
   schedule: { values: ["domain", "plumbing"] },
   source: { values: ["domain", "plumbing"], types: ["flow"] },
   raw: { values: ["domain", "plumbing"], types: ["flow"] },
-  topic: { values: ["domain", "plumbing", "native/load.ts"], types: ["flow"] },
+  topic: { values: ["domain", "plumbing", "native/load.ts", "native/batches.ts"], types: ["flow"] },
   sink: { values: ["domain", "plumbing"], types: ["flow"] },
   local: { values: ["plumbing", "native", "domain"] },
   native: { values: ["plumbing"] },
