@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { addonPath, loadKafkaClient } from "./load.ts";
+import { addonPath, loadKafkaClient, unusable } from "./load.ts";
 
 /**
  * Many records by one call into the addon, with the clients of the package: see src/batches.cc.
@@ -43,7 +43,9 @@ export interface Batches {
 /** The batches of the addon; throws as `loadKafkaClient` does. */
 export async function loadBatches(): Promise<Batches> {
   await loadKafkaClient();
-  return createRequire(import.meta.url)(addonPath);
+  const batches: Batches = createRequire(import.meta.url)(addonPath);
+  if (typeof batches.sendBatch !== "function") throw unusable("is of an older version");
+  return batches;
 }
 
 /** The addon's own object of a client of the package, which keeps it to itself. */

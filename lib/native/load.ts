@@ -63,7 +63,8 @@ function firstBytes(path: string, count: number): Buffer {
   }
 }
 
-function unusable(what: string, cause?: unknown): PipelineError {
+/** An error that says what to do about the addon. */
+export function unusable(what: string, cause?: unknown): PipelineError {
   return new PipelineError(
     "setup",
     `the Kafka client's addon ${what}: run "bun install", or "bun lib/native/build.ts" to see why it fails`,

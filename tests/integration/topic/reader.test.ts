@@ -3,6 +3,7 @@ import { silentLog as log } from "../../../lib/log.ts";
 import { openConsumer } from "../../../lib/topic/consumer.ts";
 import { ensureTopics } from "../../../lib/topic/kafka.ts";
 import { openReader } from "../../../lib/topic/reader.ts";
+import { openProducer } from "../../kafka-clients.ts";
 import { openTopics } from "../../stations.ts";
 import { makeTopics } from "../../topics.ts";
 import { until } from "../../until.ts";
@@ -21,6 +22,18 @@ describe("topics", () => {
     await using reader = await openReader(topics.config, options);
     expect((await reader.watermarks(topics.config.name)).size).toBe(4);
     expect((await reader.watermarks(topics.config.deadLetters)).size).toBe(4);
+  });
+
+  test("are made with the broker's clock: records of one that runs hours ahead are taken", async () => {
+    await using topics = await makeTopics();
+    const { name, deadLetters, brokers } = topics.config;
+    await using producer = await openProducer(brokers.join(","));
+    const ahead = Date.now() + 7_200_000;
+    for (const topic of [name, deadLetters]) {
+      await producer.send(topic, [{ value: Buffer.from("ahead"), timestamp: ahead }]);
+      const [record] = await topics.records(topic);
+      expect(record?.timestampMs).toBeLessThan(ahead - 3_600_000);
+    }
   });
 
   test("may be made by many at once", async () => {
