@@ -115,8 +115,9 @@ describe("a server that is stopped under load and comes back", () => {
     await expectNothingLost(stations, { withinMs });
     const after = await memory();
     for (const service of ["ingest", "consume"] as const) {
-      expect(during[service]).toBeLessThan(1.5 * before[service]);
-      expect(after[service]).toBeLessThan(1.5 * before[service]);
+      const atWork = Math.max(before[service], warmMb);
+      expect(during[service]).toBeLessThan(1.5 * atWork);
+      expect(after[service]).toBeLessThan(1.5 * atWork);
     }
   });
 
@@ -129,6 +130,9 @@ describe("a server that is stopped under load and comes back", () => {
     await expectNothingLost(stations, { withinMs });
   });
 });
+
+/** What a service needs that has worked for some minutes: one just started is smaller. */
+const warmMb = 130;
 
 /** Resident memory in MB. */
 async function memory() {
