@@ -23,7 +23,7 @@ setDefaultTimeout(600_000);
 /** How long a fault lasts: a server is stopped for a minute in the long form. */
 const brokenMs = 2000;
 const stoppedMs = Number(Bun.env.TEST_STOPPED_SECONDS ?? 10) * 1000;
-const users = 2000;
+const users = 1000;
 const withinMs = 300_000;
 
 let servers: OwnServers;
