@@ -39,6 +39,8 @@ export interface Fleet extends AsyncDisposable {
 const scripts = resolve(import.meta.dir, "../../scripts");
 /** As long as a supervisor waits before it starts a process again. */
 const restartMs = 1000;
+/** A process that is younger may not hear signals yet: Bun is loading its modules. */
+const deafMs = 5000;
 
 export function openFleet(logDir: string): Fleet {
   const members: Member[] = [];
@@ -99,10 +101,14 @@ function supervise(place: Place, note: Notes, onRetired: () => void): Member {
     while (!retired.signal.aborted) {
       done = undefined;
       child = spawn(place);
+      const spawned = performance.now();
       await child.exited;
       const { exitCode, signalCode } = child;
       child = undefined;
-      const asked = done === "SIGKILL" ? signalCode === "SIGKILL" : done && exitCode === 0;
+      // Who is told to end before it can hear it just ends.
+      const deaf = signalCode === "SIGTERM" && performance.now() - spawned < deafMs;
+      const asked =
+        done === "SIGKILL" ? signalCode === "SIGKILL" : done && (exitCode === 0 || deaf);
       const end = `${name} ended with ${signalCode ?? exitCode} after ${done ?? "no signal"}`;
       appendFileSync(place.logFile, `--- ${end}\n`);
       if (!asked) note.wrongEnd(end);
