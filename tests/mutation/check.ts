@@ -12,7 +12,7 @@ import { type Mutant, mutants } from "./mutants.ts";
 
 const project = resolve(import.meta.dir, "../..");
 /** A mutant that makes its tests hang is noticed too. */
-const longestMs = 300_000;
+const longestMs = 150_000;
 
 interface Verdict {
   readonly step: string;

@@ -40,8 +40,8 @@ export const mutants: readonly Mutant[] = [
     step: "all replicas acknowledge",
     file: "lib/topic/producer.ts",
     find: 'acks: "all",',
-    replace: "acks: 0,",
-    tests: [integration("topic/producer")],
+    replace: "acks: 1,",
+    tests: [unit("topic/properties")],
   },
   {
     step: "rows leave the outbox with the transaction of who holds them",
@@ -140,7 +140,7 @@ export const mutants: readonly Mutant[] = [
     file: "lib/topic/member.ts",
     find: '"auto.offset.reset": "earliest",',
     replace: '"auto.offset.reset": "latest",',
-    tests: [integration("topic/consumer")],
+    tests: [unit("topic/properties")],
   },
   {
     step: "a member that is busy goes on polling",
@@ -168,7 +168,7 @@ export const mutants: readonly Mutant[] = [
     file: "lib/topic/producer.ts",
     find: '"enable.idempotence": true,',
     replace: '"enable.idempotence": false,',
-    tests: [integration("topic/producer")],
+    tests: [unit("topic/properties")],
   },
   {
     step: "bytes that are not UTF-8 are refused",
