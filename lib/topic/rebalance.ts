@@ -58,7 +58,9 @@ export function followRebalances(options: RebalanceOptions): Rebalances {
     if (starts) offsets.assigned(starts);
     if (cooperative) client().incrementalAssign([...(starts ?? partitions)]);
     else client().assign([...(starts ?? partitions)]);
+    // The client remembers that a partition was paused when it was given away.
     if (offsets.paused) client().pause([...partitions]);
+    else client().resume([...partitions]);
   };
 
   const lose = async (partitions: readonly Partition[]) => {
