@@ -48,6 +48,11 @@ export function serverProperties(place: Omit<Place, "java" | "dieWithParent">): 
     "share.coordinator.state.topic.num.partitions": "3",
     // Waits for more members of a new group by default (3 s); here a lone one should start at once.
     "group.initial.rebalance.delay.ms": "0",
+    // By the group protocol of Kafka 4 the broker says when a member is dead; 45 s by default.
+    "group.consumer.session.timeout.ms": "10000",
+    "group.consumer.min.session.timeout.ms": "10000",
+    "group.consumer.heartbeat.interval.ms": "3000",
+    "group.consumer.min.heartbeat.interval.ms": "3000",
     "num.network.threads": "2",
     "num.io.threads": "4",
     // 128 MiB by default, of a heap of 512.
