@@ -277,4 +277,11 @@ export const mutants: readonly Mutant[] = [
     tests: [integration("topic/changes")],
     only: "expired",
   },
+  {
+    step: "a partition that comes back is read again",
+    file: "lib/topic/rebalance.ts",
+    find: "    else client().resume([...partitions]);\n",
+    replace: "",
+    tests: [unit("topic/rebalance")],
+  },
 ];
