@@ -19,10 +19,12 @@ export function createPause(
     if (at !== point) return;
     passed += 1;
     if (passed !== Number(time) || signal.aborted) return;
-    process.stdout.write(`at ${point}\n`);
-    await new Promise<void>((resolve) => {
+    const continued = new Promise<void>((resolve) => {
       process.once("SIGCONT", () => resolve());
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
+    // Only now: who reads this may stop and continue the process at once.
+    process.stdout.write(`at ${point}\n`);
+    await continued;
   };
 }
