@@ -161,7 +161,7 @@ export const mutants: readonly Mutant[] = [
     file: "lib/topic/offsets.ts",
     find: "if (owned.get(mark.partition) === mark.owned) advance(mark.owned, mark.offset);",
     replace: "advance(mark.owned, mark.offset); owned.set(mark.partition, mark.owned);",
-    tests: [integration("topic/consumer")],
+    tests: [unit("topic/offsets")],
   },
   {
     step: "a producer sends each record once per session",
@@ -196,7 +196,7 @@ export const mutants: readonly Mutant[] = [
     file: "lib/http/guards.ts",
     find: '  app.use(knownHostOnly({ loopback: token === "" && auth !== "off" }));\n',
     replace: "",
-    tests: [unit("http/app")],
+    tests: [integration("http/security")],
   },
   {
     step: "with a token everything needs it",
