@@ -1,7 +1,7 @@
 import { readConfig } from "../lib/config.ts";
 import { connect } from "../lib/raw/client.ts";
 import { connect as connectStore } from "../lib/sink/client.ts";
-import type { Stations } from "./faults/invariant.ts";
+import type { Stations } from "./fixtures/faults/invariant.ts";
 import { runScript, type Settings } from "./scripts.ts";
 
 /** Makes the stations that settings name, and opens eyes on them. Disposing closes these. */

@@ -1,5 +1,5 @@
 import { isClean, type Verification } from "../../lib/flow/verify.ts";
-import { differences, type Stations } from "../faults/invariant.ts";
+import { differences, type Stations } from "../fixtures/faults/invariant.ts";
 import { openStations } from "../own-stations.ts";
 import { runScript, type Settings } from "../scripts.ts";
 

@@ -5,7 +5,7 @@ import { connect } from "../../lib/raw/client.ts";
 import { connect as connectStore } from "../../lib/sink/client.ts";
 import { sleep } from "../../lib/sleep.ts";
 import { openReader } from "../../lib/topic/reader.ts";
-import { lagOf } from "../faults/invariant.ts";
+import { lagOf } from "../fixtures/faults/invariant.ts";
 import type { Settings } from "../scripts.ts";
 
 /** Looks at the stations, past the links, while they are broken: what cannot be asked is asked again. */

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { expectNothingLost } from "../fixtures/faults/invariant.ts";
+import { openScene } from "../fixtures/faults/scene.ts";
 import { runScript } from "../scripts.ts";
 import { openKeyspace, type TestKeyspace } from "../stations.ts";
-import { expectNothingLost } from "./invariant.ts";
-import { openScene } from "./scene.ts";
 
 setDefaultTimeout(300_000);
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => keyspace[Symbol.asyncDispose]());
 
 const wrongBy = (seconds: number) => ({
-  BUN_OPTIONS: `--preload ${join(import.meta.dir, "programs/clock.ts")}`,
+  BUN_OPTIONS: `--preload ${join(import.meta.dir, "../fixtures/faults/programs/clock.ts")}`,
   CLOCK_SHIFT_SECONDS: String(seconds),
 });
 

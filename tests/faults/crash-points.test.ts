@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
 import { createRandom } from "../../lib/local/fake-api/random.ts";
+import { type Blow, crash } from "../fixtures/faults/crash.ts";
+import { createLane, type Lane } from "../fixtures/faults/lane.ts";
+import { type CrashPoint, points } from "../fixtures/faults/points.ts";
 import { openKeyspace, type TestKeyspace } from "../stations.ts";
-import { type Blow, crash } from "./crash.ts";
-import { createLane, type Lane } from "./lane.ts";
-import { type CrashPoint, points } from "./points.ts";
 
 /*
  * Each process dies, or is stopped, at each of its crash points. By default at each point once by

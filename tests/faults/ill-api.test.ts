@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Fault } from "../../lib/local/fake-api/faults.ts";
 import { type FakeApiServer, startFakeApi } from "../../lib/local/fake-api/server.ts";
+import { expectNothingLost } from "../fixtures/faults/invariant.ts";
+import { beside, openScene, type Scene } from "../fixtures/faults/scene.ts";
 import { openKeyspace, type TestKeyspace } from "../stations.ts";
-import { expectNothingLost } from "./invariant.ts";
-import { beside, openScene, type Scene } from "./scene.ts";
 
 setDefaultTimeout(240_000);
 

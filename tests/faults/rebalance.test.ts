@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { allCommitted, everyRecord, openMembers, sendSome } from "../fixtures/faults/members.ts";
 import type { RunningScript } from "../scripts.ts";
 import { makeTopics } from "../topics.ts";
 import { until } from "../until.ts";
-import { allCommitted, everyRecord, openMembers, sendSome } from "./members.ts";
 
 setDefaultTimeout(300_000);
 

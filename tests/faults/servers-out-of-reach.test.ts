@@ -5,13 +5,13 @@ import { type ServerName, serverNames } from "../../lib/local/servers.ts";
 import { silentLog as log } from "../../lib/log.ts";
 import { openRawStore, type RawStore } from "../../lib/raw/postgres.ts";
 import { sleep } from "../../lib/sleep.ts";
+import { expectNothingLost, type Stations } from "../fixtures/faults/invariant.ts";
 import { type OwnServers, openOwnServers } from "../own-servers.ts";
 import { openStations } from "../own-stations.ts";
 import type { Broken, LinkFault } from "../proxy.ts";
 import { type RunningScript, startScript } from "../scripts.ts";
 import { until } from "../until.ts";
 import { never } from "../users.ts";
-import { expectNothingLost, type Stations } from "./invariant.ts";
 
 /*
  * The same two processes live through all of this, on servers of their own behind links that can go wrong:

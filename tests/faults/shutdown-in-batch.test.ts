@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { everyRecord, openMembers, sendSome } from "../fixtures/faults/members.ts";
 import { makeTopics } from "../topics.ts";
 import { until } from "../until.ts";
-import { everyRecord, openMembers, sendSome } from "./members.ts";
 
 setDefaultTimeout(240_000);
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { expectNothingLost } from "../fixtures/faults/invariant.ts";
+import { takenFromOutbox } from "../fixtures/faults/points.ts";
+import { openScene, type Scene } from "../fixtures/faults/scene.ts";
 import { jsonOf, type RunningScript, startProgram, startScript } from "../scripts.ts";
 import { openKeyspace, type TestKeyspace } from "../stations.ts";
 import { until } from "../until.ts";
-import { expectNothingLost } from "./invariant.ts";
-import { takenFromOutbox } from "./points.ts";
-import { openScene, type Scene } from "./scene.ts";
 
 setDefaultTimeout(300_000);
 
@@ -21,7 +21,11 @@ afterAll(async () => {
 const keepsMs = "3000";
 
 const start = (program: string, options: readonly string[], { settings }: Scene) =>
-  startProgram(join(import.meta.dir, `programs/${program}.ts`), options, settings);
+  startProgram(
+    join(import.meta.dir, `../fixtures/faults/programs/${program}.ts`),
+    options,
+    settings,
+  );
 
 const recordsOf = async ({ reader, topic }: Scene) => {
   const marks = [...(await reader.watermarks(topic.name)).values()];
