@@ -122,9 +122,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     step: "offsets are committed after the handler",
-    file: "lib/topic/consumer.ts",
-    find: "const early = await stayingInGroup(member, handle(records));\n  offsets.done(marks);",
-    replace: "offsets.done(marks);\n  const early = await stayingInGroup(member, handle(records));",
+    file: "lib/topic/read-on.ts",
+    find: "const early = await stayingInGroup(member, handle(records), pauseAfterMs);\n  offsets.done(marks);",
+    replace:
+      "offsets.done(marks);\n  const early = await stayingInGroup(member, handle(records), pauseAfterMs);",
     tests: [integration("topic/consumer")],
   },
   {
@@ -144,17 +145,17 @@ export const mutants: readonly Mutant[] = [
   },
   {
     step: "a member that is busy goes on polling",
-    file: "lib/topic/consumer.ts",
-    find: "const early = await stayingInGroup(member, handle(records));",
+    file: "lib/topic/read-on.ts",
+    find: "const early = await stayingInGroup(member, handle(records), pauseAfterMs);",
     replace: "await handle(records);\n  const early: never[] = [];",
     tests: [integration("topic/consumer")],
   },
   {
     step: "what is polled meanwhile is handled next",
-    file: "lib/topic/consumer.ts",
+    file: "lib/topic/read-on.ts",
     find: "const records = [...early, ...polled];",
     replace: "const records = [...polled];",
-    tests: [integration("topic/consumer")],
+    tests: [unit("topic/read-on")],
   },
   {
     step: "an old owner commits nothing",
