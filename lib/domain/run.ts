@@ -53,6 +53,21 @@ export interface RunRequest {
   readonly requestId?: string;
 }
 
+/** Which runs to list: the newest first. */
+export interface RunFilter {
+  readonly limit: number;
+  /** Only runs older than this one: where the page before ended. */
+  readonly before?: number;
+  readonly states?: readonly RunState[];
+  readonly triggers?: readonly Trigger[];
+  /**
+   * From this time on, and before that one: the logical time, or when the run was made where it has
+   * none.
+   */
+  readonly from?: Date;
+  readonly to?: Date;
+}
+
 /** A run taken by a worker. Only the (run, attempt, worker) that holds it may commit its pages. */
 export interface ClaimedRun {
   readonly id: number;

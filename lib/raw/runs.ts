@@ -1,6 +1,7 @@
 import {
   type ClaimedRun,
   type Run,
+  type RunFilter,
   type RunRequest,
   type RunState,
   seedOf,
@@ -32,8 +33,8 @@ export interface Runs extends RunStore {
    */
   retry(id: number): Promise<Run | undefined>;
   get(id: number): Promise<Run | undefined>;
-  /** The newest runs first, older than the run `before` if given. */
-  list(options: { readonly limit: number; readonly before?: number }): Promise<readonly Run[]>;
+  /** The newest runs first, those that pass the filter. */
+  list(filter: RunFilter): Promise<readonly Run[]>;
 }
 
 /** A worker that has not said for this long that it is alive has lost its run. */
@@ -69,11 +70,7 @@ export function createRuns(sql: Sql, bell: Bell, options: RunsOptions = {}): Run
       }),
     retry: (id) => asked("try a run again", () => retryRun(sql, id)),
     get: (id) => asked("look up a run", () => get(sql, id)),
-    list: ({ limit, before }) =>
-      asked("list the runs", () => {
-        const older = before === undefined ? sql`true` : sql`id < ${before}`;
-        return sql<Run[]>`${selectRun(sql)} where ${older} order by id desc limit ${limit}`;
-      }),
+    list: (filter) => asked("list the runs", () => list(sql, filter)),
     commitPage: (run, page) => asked("keep a page", () => commitPage(sql, run, page)),
   };
 }
@@ -103,6 +100,19 @@ async function create(sql: Sql, request: RunRequest) {
 async function get(sql: Sql, id: number): Promise<Run | undefined> {
   const [row] = await sql<Run[]>`${selectRun(sql)} where id = ${id}`;
   return row;
+}
+
+async function list(sql: Sql, { limit, before, states, triggers, from, to }: RunFilter) {
+  const all = sql`true`;
+  const time = sql`coalesce(logical_time, created_at)`;
+  return await sql<Run[]>`
+    ${selectRun(sql)}
+    where ${before === undefined ? all : sql`id < ${before}`}
+      and ${states ? sql`state = any(${[...states]}::text[])` : all}
+      and ${triggers ? sql`trigger = any(${[...triggers]}::text[])` : all}
+      and ${from ? sql`${time} >= ${from.toISOString()}` : all}
+      and ${to ? sql`${time} < ${to.toISOString()}` : all}
+    order by id desc limit ${limit}`;
 }
 
 async function retryRun(sql: Sql, id: number): Promise<Run | undefined> {

@@ -1,4 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { RunFilter } from "../../../lib/domain/run.ts";
 import { runsContract } from "../../contracts/runs.ts";
 import { claimed, manual, rawStores, silenced } from "../../raw-store.ts";
 import { apiUsers, judgedPage } from "../../users.ts";
@@ -39,6 +40,25 @@ describe("a run", () => {
       (await it.runs.list(options)).map(({ id }) => id);
     expect(await ids({ limit: 3 })).toEqual([5, 4, 3]);
     expect(await ids({ limit: 3, before: 3 })).toEqual([2, 1]);
+  });
+
+  test("is listed by its state, its trigger and the time it stands for", async () => {
+    await using it = await openStore();
+    const at = (time: string) => ({ trigger: "schedule", logicalTime: new Date(time) }) as const;
+    await it.runs.create({ ...manual, ...at("2026-01-01T00:00:00Z") });
+    await it.runs.create({ ...manual, ...at("2026-01-02T00:00:00Z") });
+    await it.runs.create({ ...manual, ...at("2026-01-03T00:00:00Z"), trigger: "backfill" });
+    await it.runs.create(manual);
+    await it.sql`update runs set state = 'failed' where id in (1, 2)`;
+    const ids = async (filter: Omit<RunFilter, "limit">) =>
+      (await it.runs.list({ limit: 10, ...filter })).map(({ id }) => id);
+    expect(await ids({ states: ["queued"] })).toEqual([4, 3]);
+    expect(await ids({ states: ["failed", "queued"], before: 3 })).toEqual([2, 1]);
+    expect(await ids({ triggers: ["backfill", "manual"] })).toEqual([4, 3]);
+    const [from, to] = [new Date("2026-01-02T00:00:00Z"), new Date("2026-01-03T00:00:00Z")];
+    expect(await ids({ from, to })).toEqual([2]);
+    // A run without a logical time stands for the moment it was made.
+    expect(await ids({ from })).toEqual([4, 3, 2]);
   });
 
   test("counts as published what no longer waits", async () => {
