@@ -14,14 +14,24 @@ export interface Run {
   /** Users asked for. */
   readonly results: number;
   readonly nat: readonly string[];
-  /** Pages committed to the raw store. */
+  /** Pages committed to the raw store since it was begun, or begun anew. */
   readonly pages: number;
   /** Users received, of these accepted and rejected; accepted ones acknowledged by the topic. */
   readonly fetched: number;
   readonly accepted: number;
   readonly rejected: number;
   readonly published: number;
+  /** Why it failed, or why its last attempt did while it waits for the next one. */
   readonly error: string | null;
+  /** The same: the messages of the error and of its causes, the outermost first. */
+  readonly errorChain: readonly string[];
+  /** In the queue after a failed attempt: when it is tried again. ISO 8601, UTC. */
+  readonly notBefore: string | null;
+  /** Somebody wants it to end; whoever performs it has not heard of that yet. */
+  readonly cancelRequested: boolean;
+  /** Who performs it, or did so last, and when that one last said that it is alive. */
+  readonly worker: string | null;
+  readonly heartbeatAt: string | null;
   readonly createdAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -76,8 +86,14 @@ export interface ClaimedRun {
   readonly seed: string;
   readonly results: number;
   readonly nat: readonly string[];
-  /** Pages that an earlier attempt has committed already. */
+  /** Pages that earlier attempts have committed since the run was begun, or begun anew. */
   readonly pages: number;
+  /** Pages of before it was begun anew: the raw store goes on counting. */
+  readonly pagesBefore: number;
+  /** Attempts in a row before this one that failed and kept no page. */
+  readonly failures: number;
+  /** It is to end without having begun. */
+  readonly cancelRequested: boolean;
 }
 
 /** The API answers at most 5000 users a request; asked for more it answers one, without a word. */

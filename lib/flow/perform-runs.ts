@@ -1,4 +1,5 @@
-import type { ClaimedRun } from "../domain/run.ts";
+import type { AttemptEnd, LogLine } from "../domain/attempt.ts";
+import type { ClaimedRun, RunState } from "../domain/run.ts";
 import { messageChain, PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
@@ -10,8 +11,12 @@ import { type PageStore, type Source, sourceToRaw } from "./source-to-raw.ts";
 export interface RunStore extends PageStore {
   claim(worker: string, id?: number): Promise<ClaimedRun | undefined>;
   heartbeat(run: ClaimedRun): Promise<boolean>;
-  finish(run: ClaimedRun, state: "success" | "failed", error?: string): Promise<void>;
-  release(run: ClaimedRun): Promise<void>;
+  cancelRequested(run: ClaimedRun): Promise<boolean>;
+  finish(
+    run: ClaimedRun,
+    end: AttemptEnd,
+    lines?: readonly LogLine[],
+  ): Promise<RunState | undefined>;
   /** Resolves when there may be a run to claim: told so, or after a second. */
   wait(signal: AbortSignal): Promise<void>;
 }
@@ -61,25 +66,28 @@ export async function performRun(
       (either) => beat(run, runs, log, either),
     ]);
     signal.throwIfAborted();
-    await retry(() => runs.finish(run, "success"), waiting);
+    await retry(() => runs.finish(run, { outcome: "success" }), waiting);
     log.info({ run: run.id }, "run succeeded");
   } catch (error) {
     if (signal.aborted) {
-      await runs.release(run).catch((reason) => {
+      await runs.finish(run, { outcome: "released" }).catch((reason) => {
         log.warn({ run: run.id, reason: messageChain(reason).join(": ") }, "not released");
       });
       throw signal.reason;
     }
     if (!(error instanceof PipelineError)) {
       // A bug would end every worker that takes this run: it ends here.
-      await runs.finish(run, "failed", log.conceal(`a bug: ${messageChain(error).join(": ")}`));
+      await runs.finish(run, {
+        outcome: "failed",
+        errorChain: ["a bug", ...messageChain(error)].map(log.conceal),
+      });
       throw error;
     }
     if (error.code === "fenced")
       return log.warn({ run: run.id }, "run taken over by another worker");
-    const reason = log.conceal(messageChain(error).join(": "));
-    await retry(() => runs.finish(run, "failed", reason), waiting);
-    log.error({ run: run.id, reason }, "run failed");
+    const errorChain = messageChain(error).map(log.conceal);
+    await retry(() => runs.finish(run, { outcome: "failed", errorChain }), waiting);
+    log.error({ run: run.id, reason: errorChain.join(": ") }, "run failed");
   }
 }
 

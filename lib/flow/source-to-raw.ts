@@ -27,6 +27,7 @@ export interface Source {
 
 /** One page and what was found of each user in it: its id, or why it is none. */
 export interface JudgedPage {
+  /** Counted from 1, on and on also when the run begins anew. */
   readonly page: number;
   /** The text of a JSON array with as many entries as `users`. */
   readonly payloads: string;
@@ -75,7 +76,11 @@ export async function sourceToRaw(
       () => source.fetch({ seed: run.seed, nat: run.nat, ...next }, signal),
       { what: "the API", log, signal, attempts, baseMs: 500, maxMs: 30_000 },
     );
-    const judged = { page: next.page, payloads: page.payloads, users: page.users.map(judge) };
+    const judged = {
+      page: run.pagesBefore + next.page,
+      payloads: page.payloads,
+      users: page.users.map(judge),
+    };
     await retry(() => store.commitPage(run, judged), { what: "PostgreSQL", log, signal });
     log.info({ run: run.id, page: next.page, users: page.users.length }, "page committed");
     pages = next.page;

@@ -11,12 +11,14 @@ import { migrate } from "./migrate.ts";
 import { createOutbox, type RawOutbox } from "./outbox.ts";
 import { createRejectedRows } from "./rejected.ts";
 import { createKeptRows, type KeptRows } from "./republish.ts";
+import { createRunLogs, type RunLogs } from "./run-logs.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { createScheduleStore, type ScheduleStore } from "./schedule.ts";
 
 /** Everything received and everything decided, in PostgreSQL. */
 export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
+  readonly logs: RunLogs;
   readonly outbox: RawOutbox;
   readonly kept: KeptRows;
   readonly schedule: ScheduleStore;
@@ -74,6 +76,7 @@ export async function openRawStore(
   const owned = opening.move();
   return {
     runs: createRuns(sql, listener.bell("runs"), silentAfterMs ? { silentAfterMs } : {}),
+    logs: createRunLogs(sql, listener.bell("run_logs")),
     outbox: createOutbox(sql, listener.bell("outbox")),
     schedule: createScheduleStore(sql),
     kept: createKeptRows(sql, slow),

@@ -3,35 +3,32 @@ import {
   type Run,
   type RunFilter,
   type RunRequest,
-  type RunState,
   seedOf,
 } from "../domain/run.ts";
 import { PipelineError } from "../errors.ts";
 import type { RunStore } from "../flow/perform-runs.ts";
 import type { JudgedPage } from "../flow/source-to-raw.ts";
 import type { Bell } from "./bell.ts";
-import { asked, type Sql, type Transaction, transaction } from "./client.ts";
+import { createClaims, holding } from "./claims.ts";
+import { asked, type Sql, transaction } from "./client.ts";
+import { iso } from "./time.ts";
 
 /** Runs and their pages. Pages are committed by the worker that holds the run, and by no other. */
 export interface Runs extends RunStore {
   /** Queues a run. A logical time that has a run already gives that run, unchanged. */
   create(request: RunRequest): Promise<Run>;
   /**
-   * Takes the oldest queued run, or the one named, or one whose worker has been silent for too
-   * long.
+   * Puts a run that has ended back into the queue: it goes on after its last committed page, or from
+   * the start with the same users as before. Rejects with `refused` when it has not ended, or has
+   * succeeded and is not to start anew; undefined when there is none.
    */
-  claim(worker: string, id?: number): Promise<ClaimedRun | undefined>;
-  /** Says that the worker is alive. False when the run is no longer its own. */
-  heartbeat(run: ClaimedRun): Promise<boolean>;
-  /** Ends a run that this worker holds; does nothing when it no longer does. */
-  finish(run: ClaimedRun, state: RunState, error?: string): Promise<void>;
-  /** Puts a run back into the queue, its committed pages kept; for a worker that must stop. */
-  release(run: ClaimedRun): Promise<void>;
+  retry(id: number, options?: { readonly fromStart?: boolean }): Promise<Run | undefined>;
   /**
-   * Puts a failed run back into the queue: it goes on after its last committed page. Rejects with
-   * `refused` when it has not failed; undefined when there is none.
+   * Ends a run: at once while it waits, within a second or two where somebody performs it. One that
+   * was asked to end stays so; rejects with `refused` when it has ended otherwise; undefined when
+   * there is none.
    */
-  retry(id: number): Promise<Run | undefined>;
+  cancel(id: number): Promise<Run | undefined>;
   get(id: number): Promise<Run | undefined>;
   /** The newest runs first, those that pass the filter. */
   list(filter: RunFilter): Promise<readonly Run[]>;
@@ -45,30 +42,13 @@ export interface RunsOptions {
 }
 
 export function createRuns(sql: Sql, bell: Bell, options: RunsOptions = {}): Runs {
-  const silenceMs = options.silentAfterMs ?? silentAfterMs;
   return {
+    ...createClaims(sql, options.silentAfterMs ?? silentAfterMs),
     wait: bell.wait,
     create: (request) => asked("queue a run", () => create(sql, request)),
-    claim: (worker, id) => asked("take a run", () => claim(sql, worker, silenceMs, id)),
-    heartbeat: (run) =>
-      asked("say that the run is alive", async () => {
-        const held = await sql`
-          update runs set heartbeat_at = now() where ${holding(sql, run)} returning id`;
-        return held.length > 0;
-      }),
-    finish: (run, state, error) =>
-      asked("end a run", async () => {
-        // Text in PostgreSQL holds no NUL; an error may quote any answer.
-        const text = error?.replaceAll("\0", "\\0") ?? null;
-        await sql`
-          update runs set state = ${state}, error = ${text}, finished_at = now()
-          where ${holding(sql, run)}`;
-      }),
-    release: (run) =>
-      asked("give a run back", async () => {
-        await sql`update runs set state = 'queued', worker = null where ${holding(sql, run)}`;
-      }),
-    retry: (id) => asked("try a run again", () => retryRun(sql, id)),
+    retry: (id, { fromStart = false } = {}) =>
+      asked("try a run again", () => retryRun(sql, id, fromStart)),
+    cancel: (id) => asked("cancel a run", () => cancelRun(sql, id)),
     get: (id) => asked("look up a run", () => get(sql, id)),
     list: (filter) => asked("list the runs", () => list(sql, filter)),
     commitPage: (run, page) => asked("keep a page", () => commitPage(sql, run, page)),
@@ -115,38 +95,37 @@ async function list(sql: Sql, { limit, before, states, triggers, from, to }: Run
     order by id desc limit ${limit}`;
 }
 
-async function retryRun(sql: Sql, id: number): Promise<Run | undefined> {
+async function retryRun(sql: Sql, id: number, fromStart: boolean): Promise<Run | undefined> {
+  const anew = fromStart
+    ? sql`, pages_before = pages, fetched = 0, accepted = 0, rejected = 0`
+    : sql``;
+  const ended = ["failed", "cancelled", "skipped", ...(fromStart ? ["success"] : [])];
   const queued = await sql`
-    update runs set state = 'queued', worker = null, error = null, finished_at = null
-    where id = ${id} and state = 'failed'
+    update runs set state = 'queued', worker = null, heartbeat_at = null, started_at = null,
+      finished_at = null, not_before = null, failures = 0, cancel_requested = false,
+      error = null, error_chain = '{}' ${anew}
+    where id = ${id} and state = any(${ended}::text[])
     returning pg_notify('runs', '')`;
   const run = await get(sql, id);
   if (run && queued.length === 0) {
-    throw new PipelineError(
-      "refused",
-      `run ${id} is ${run.state}: only a failed one is tried again`,
-    );
+    const hint = run.state === "success" ? "only from the start is it tried again" : "not ended";
+    throw new PipelineError("refused", `run ${id} is ${run.state}: ${hint}`);
   }
   return run;
 }
 
-async function claim(
-  sql: Sql,
-  worker: string,
-  silenceMs: number,
-  id?: number,
-): Promise<ClaimedRun | undefined> {
-  const [run] = await sql<ClaimedRun[]>`
-    update runs set state = 'running', attempt = attempt + 1, worker = ${worker},
-      heartbeat_at = now(), started_at = coalesce(started_at, now())
-    where id = (
-      select id from runs
-      where ${id === undefined ? sql`true` : sql`id = ${id}`} and (
-        state = 'queued' or
-        state = 'running' and heartbeat_at < now() - ${silenceMs} * interval '1 millisecond')
-      order by id limit 1
-      for update skip locked)
-    returning id, attempt, worker, seed, results, nat, pages`;
+async function cancelRun(sql: Sql, id: number): Promise<Run | undefined> {
+  const cancelled = await sql`
+    update runs set cancel_requested = true,
+      finished_at = case when state = 'queued' then now() end,
+      not_before = null,
+      state = case when state = 'queued' then 'cancelled' else state end
+    where id = ${id} and state in ('queued', 'running')
+    returning pg_notify('runs', '')`;
+  const run = await get(sql, id);
+  if (run && cancelled.length === 0 && run.state !== "cancelled") {
+    throw new PipelineError("refused", `run ${id} is ${run.state}: it has ended`);
+  }
   return run;
 }
 
@@ -196,10 +175,6 @@ async function commitPage(sql: Sql, run: ClaimedRun, page: JudgedPage): Promise<
   });
 }
 
-function holding(sql: Sql | Transaction, run: ClaimedRun) {
-  return sql`id = ${run.id} and attempt = ${run.attempt} and worker = ${run.worker} and state = 'running'`;
-}
-
 /**
  * Published is what was accepted and no longer waits: counted, so that publishing need not touch
  * the run.
@@ -207,13 +182,14 @@ function holding(sql: Sql | Transaction, run: ClaimedRun) {
 function selectRun(sql: Sql) {
   return sql`
     select id, trigger, to_char(logical_time at time zone 'UTC', ${iso}) as "logicalTime", state, attempt,
-      seed, results, nat, pages, fetched, accepted, rejected,
-      accepted - (select count(*) from outbox where run_id = runs.id) as published, error,
+      seed, results, nat, pages - pages_before as pages, fetched, accepted, rejected,
+      greatest(0, accepted - (select count(*) from outbox where run_id = runs.id)) as published,
+      error, error_chain as "errorChain", cancel_requested as "cancelRequested", worker,
+      to_char(not_before at time zone 'UTC', ${iso}) as "notBefore",
+      to_char(heartbeat_at at time zone 'UTC', ${iso}) as "heartbeatAt",
       to_char(created_at at time zone 'UTC', ${iso}) as "createdAt",
       to_char(started_at at time zone 'UTC', ${iso}) as "startedAt",
       to_char(finished_at at time zone 'UTC', ${iso}) as "finishedAt",
       round(extract(epoch from coalesce(finished_at, now()) - started_at), 3)::float8 as seconds
     from runs`;
 }
-
-const iso = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"';

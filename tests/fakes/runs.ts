@@ -1,3 +1,4 @@
+import type { LogLine } from "../../lib/domain/attempt.ts";
 import type { ClaimedRun, Run, RunRequest } from "../../lib/domain/run.ts";
 import { seedOf } from "../../lib/domain/run.ts";
 import { PipelineError } from "../../lib/errors.ts";
@@ -5,9 +6,19 @@ import type { OnceRuns } from "../../lib/flow/ingest-once.ts";
 import type { JudgedPage } from "../../lib/flow/source-to-raw.ts";
 import { createFakeBell } from "./bell.ts";
 
-type Writable = { -readonly [K in keyof Run]: Run[K] } & { worker: string | null; silent: boolean };
+type Writable = { -readonly [K in keyof Run]: Run[K] } & {
+  silent: boolean;
+  failures: number;
+  pagesBefore: number;
+};
 
 export interface FakeRuns extends OnceRuns {
+  cancel(id: number): Promise<Run | undefined>;
+  retry(id: number, options?: { readonly fromStart?: boolean }): Promise<Run | undefined>;
+  /** Lines that came with the ends of attempts. */
+  readonly lines: readonly LogLine[];
+  /** Time has come for what waits for its next attempt. */
+  due(): void;
   readonly pages: readonly { readonly run: number; readonly page: JudgedPage }[];
   /** The worker that holds the run has not been heard of for too long. */
   silence(id: number): void;
@@ -20,6 +31,7 @@ export function createFakeRuns(
   const bell = createFakeBell();
   const runs: Writable[] = [];
   const pages: { run: number; page: JudgedPage }[] = [];
+  const lines: LogLine[] = [];
   const held = ({ id, attempt, worker }: ClaimedRun) =>
     runs.find(
       (run) =>
@@ -30,6 +42,11 @@ export function createFakeRuns(
     );
   return {
     pages,
+    lines,
+    due: () => {
+      for (const run of runs) run.notBefore = null;
+      bell.ring();
+    },
     silence: (id) => {
       for (const run of runs) run.silent ||= run.id === id;
     },
@@ -44,26 +61,61 @@ export function createFakeRuns(
       const free = runs.find(
         (run) =>
           (id === undefined || run.id === id) &&
-          (run.state === "queued" || (run.state === "running" && run.silent)),
+          ((run.state === "queued" && run.notBefore === null) ||
+            (run.state === "running" && run.silent)),
       );
       if (!free) return undefined;
       Object.assign(free, { state: "running", attempt: free.attempt + 1, worker, silent: false });
+      Object.assign(free, { error: null, errorChain: [] });
       return { ...free, worker };
     },
     heartbeat: async (run) => held(run) !== undefined,
-    finish: async (run, state, error) => {
+    cancelRequested: async (run) => held(run)?.cancelRequested ?? false,
+    finish: async (run, end, last = []) => {
       const mine = held(run);
-      if (mine) Object.assign(mine, { state, error: error ?? null });
+      if (!mine) return undefined;
+      lines.push(...last);
+      const { errorChain, again } = { errorChain: [], again: undefined, ...end };
+      const ended = again || end.outcome === "released" ? "queued" : end.outcome;
+      mine.state = mine.cancelRequested && ended !== "success" ? "cancelled" : ended;
+      mine.error = errorChain.join(": ") || null;
+      mine.errorChain = errorChain;
+      mine.notBefore = again ? new Date(Date.now() + again.afterMs).toISOString() : null;
+      mine.failures = again?.failures ?? mine.failures;
+      bell.ring();
+      return mine.state;
     },
-    release: async (run) => {
-      const mine = held(run);
-      if (mine) Object.assign(mine, { state: "queued", worker: null });
+    cancel: async (id) => {
+      const run = runs.find((each) => each.id === id);
+      if (!run || run.state === "cancelled") return run;
+      if (run.state !== "queued" && run.state !== "running") {
+        throw new PipelineError("refused", `run ${id} is ${run.state}: it has ended`);
+      }
+      run.cancelRequested = true;
+      if (run.state === "queued") run.state = "cancelled";
+      return { ...run };
+    },
+    retry: async (id, { fromStart = false } = {}) => {
+      const run = runs.find((each) => each.id === id);
+      if (!run) return undefined;
+      if (["queued", "running"].includes(run.state) || (run.state === "success" && !fromStart)) {
+        throw new PipelineError("refused", `run ${id} is ${run.state}: not ended`);
+      }
+      Object.assign(run, { state: "queued", error: null, errorChain: [], notBefore: null });
+      Object.assign(run, { failures: 0, cancelRequested: false });
+      if (fromStart) {
+        run.pagesBefore += run.pages;
+        Object.assign(run, { pages: 0, fetched: 0, accepted: 0, rejected: 0 });
+      }
+      bell.ring();
+      return { ...run };
     },
     wait: bell.wait,
     commitPage: async (run, page) => {
       const mine = held(run);
-      if (mine && mine.pages >= page.page) return;
-      if (mine?.pages !== page.page - 1)
+      const kept = mine && mine.pagesBefore + mine.pages;
+      if (kept !== undefined && kept >= page.page) return;
+      if (!mine || kept !== page.page - 1)
         throw new PipelineError("fenced", `run ${run.id} is held by another`);
       const rejected = page.users.filter((user) => "rejection" in user).length;
       mine.pages += 1;
@@ -83,6 +135,8 @@ function newRun(id: number, { trigger, logicalTime, results, nat, seed }: RunReq
     seed: seed ?? seedOf(logicalTime ? { id, logicalTime } : { id }),
     ...{ state: "queued", attempt: 0, pages: 0, fetched: 0, accepted: 0, rejected: 0 },
     ...{ published: 0, error: null, createdAt: "", startedAt: null, finishedAt: null },
+    ...{ errorChain: [], notBefore: null, cancelRequested: false, heartbeatAt: null },
+    ...{ failures: 0, pagesBefore: 0 },
     seconds: null,
   };
 }

@@ -154,7 +154,7 @@ async function receiveLong(config: Parameters<typeof openRawStore>[0], count: nu
   const medium = `https://example.org/${"x".repeat(70_000)}`;
   const long = apiUsers(count).map((user) => ({ ...user, picture: { ...user.picture, medium } }));
   await raw.runs.commitPage(run, judgedPage(long));
-  await raw.runs.finish(run, "success");
+  await raw.runs.finish(run, { outcome: "success" });
 }
 
 async function sendAll(

@@ -66,7 +66,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     step: "pages are fenced by (run, attempt, worker)",
-    file: "lib/raw/runs.ts",
+    file: "lib/raw/claims.ts",
     find: "and attempt = ${run.attempt} and worker = ${run.worker} and state",
     replace: "and state",
     tests: [integration("raw/runs")],

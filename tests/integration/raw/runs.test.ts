@@ -17,6 +17,7 @@ runsContract("the runs in PostgreSQL", async () => {
       return rows.map(({ user_id }) => user_id);
     },
     silence: async (id) => void (await silenced(it, id)),
+    due: async () => void (await it.sql`update runs set not_before = now()`),
     [Symbol.asyncDispose]: it[Symbol.asyncDispose],
   };
 });
@@ -78,9 +79,11 @@ describe("a run", () => {
   test("may fail with any text as its reason", async () => {
     await using it = await openStore();
     const run = await claimed(it);
-    await it.runs.finish(run, "failed", "a\0b '); drop table runs; --\n😀");
+    const errorChain = ["a\0b '); drop table runs; --\n😀\ud83d", '{"a,b"}'];
+    await it.runs.finish(run, { outcome: "failed", errorChain });
     const found = await it.runs.get(run.id);
-    expect(found?.error).toBe("a\\0b '); drop table runs; --\n😀");
+    expect(found?.error).toBe(`a\\0b '); drop table runs; --\n😀\ufffd: {"a,b"}`);
+    expect(found?.errorChain).toEqual(["a\\0b '); drop table runs; --\n😀\ufffd", '{"a,b"}']);
     expect(found?.finishedAt).not.toBeNull();
     expect(found?.seconds).toBeGreaterThanOrEqual(0);
   });

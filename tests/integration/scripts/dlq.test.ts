@@ -60,7 +60,7 @@ async function openStations() {
       const run = await raw.runs.claim("test", id);
       if (!run) throw new Error("no run");
       await raw.runs.commitPage(run, judgedPage(payloads));
-      await raw.runs.finish(run, "success");
+      await raw.runs.finish(run, { outcome: "success" });
       return id;
     },
     letters: (...args: string[]) => jsonOf<LetterInfo[]>("dlq", ["list", ...args], settings),

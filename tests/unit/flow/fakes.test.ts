@@ -41,6 +41,7 @@ runsContract("the fake runs", async () => {
     kept: async () =>
       runs.pages.flatMap(({ page }) => page.users.map((user) => ("id" in user ? user.id : null))),
     silence: async (id) => runs.silence(id),
+    due: async () => runs.due(),
   };
 });
 

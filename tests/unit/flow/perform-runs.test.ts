@@ -78,7 +78,7 @@ describe("a run", () => {
     const stop = new AbortController();
     const down = {
       ...runs,
-      release: () => Promise.reject(new PipelineError("unavailable", "down")),
+      finish: () => Promise.reject(new PipelineError("unavailable", "down")),
     };
     const work = failureOf(performRun(run, down, source, { log, signal: stop.signal }));
     await asked;

@@ -1,0 +1,77 @@
+/** One try to perform a run, by one worker. */
+export interface RunAttempt {
+  readonly run: number;
+  /** Counted from 1. */
+  readonly attempt: number;
+  readonly worker: string;
+  readonly outcome: AttemptOutcome;
+  readonly error: string | null;
+  /** The messages of the error and of its causes, the outermost first. */
+  readonly errorChain: readonly string[];
+  /** Pages that were committed in it. */
+  readonly pages: number;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** Seconds from start to finish, or to now while it runs. */
+  readonly seconds: number;
+}
+
+export type AttemptOutcome = (typeof attemptOutcomes)[number];
+/** released: its worker had to stop; lost: its worker fell silent. */
+export const attemptOutcomes = [
+  "running",
+  "success",
+  "failed",
+  "cancelled",
+  "released",
+  "lost",
+] as const;
+
+/** How a worker ends an attempt, and what becomes of the run. */
+export type AttemptEnd =
+  | { readonly outcome: "success" | "cancelled" }
+  /** Back into the queue: another worker goes on. */
+  | { readonly outcome: "released" }
+  | {
+      readonly outcome: "failed";
+      /** The messages of the error and of its causes, the outermost first. */
+      readonly errorChain: readonly string[];
+      /** Back into the queue, to be tried again; without it the run has failed. */
+      readonly again?: {
+        readonly afterMs: number;
+        /** Attempts in a row that failed and kept no page, this one included. */
+        readonly failures: number;
+      };
+    };
+
+/** What an attempt tells, for the run's log. Its lines are numbered from 1. */
+export interface LogLine {
+  readonly line: number;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+export type LogLevel = "info" | "warn" | "error";
+export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A line as it is kept. */
+export interface RunLogLine extends LogLine {
+  /** Names the line within its run: "2.17" is line 17 of attempt 2. */
+  readonly id: string;
+  readonly run: number;
+  readonly attempt: number;
+}
+
+/** Where a line stands in the log of a run. */
+export interface LogPlace {
+  readonly attempt: number;
+  readonly line: number;
+}
+
+/** The place that a line's id names; undefined when it is none. */
+export function parseLogId(id: string): LogPlace | undefined {
+  const [, attempt, line] = /^(\d{1,9})\.(\d{1,9})$/.exec(id) ?? [];
+  return attempt === undefined ? undefined : { attempt: Number(attempt), line: Number(line) };
+}

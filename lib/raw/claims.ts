@@ -1,0 +1,120 @@
+import type { AttemptEnd, LogLine } from "../domain/attempt.ts";
+import type { ClaimedRun, RunState } from "../domain/run.ts";
+import { asked, type Sql, type Transaction } from "./client.ts";
+import { linesJson, storable } from "./run-logs.ts";
+
+/** What a worker does with the runs it performs. */
+export interface Claims {
+  /**
+   * Takes the oldest queued run that is due, or the one named, or one whose worker has been silent
+   * for too long: that attempt is lost then. Begins an attempt.
+   */
+  claim(worker: string, id?: number): Promise<ClaimedRun | undefined>;
+  /** Says that the worker is alive. False when the run is no longer its own. */
+  heartbeat(run: ClaimedRun): Promise<boolean>;
+  /** True when somebody wants the run to end. */
+  cancelRequested(run: ClaimedRun): Promise<boolean>;
+  /**
+   * Ends the attempt and keeps the last lines of its log, all or nothing. Resolves to the state the
+   * run has then: one that is to be cancelled is, unless it has succeeded. Undefined, and nothing is
+   * changed, when this worker does not hold the run. Safe to repeat.
+   */
+  finish(
+    run: ClaimedRun,
+    end: AttemptEnd,
+    lines?: readonly LogLine[],
+  ): Promise<RunState | undefined>;
+}
+
+export function createClaims(sql: Sql, silentAfterMs: number): Claims {
+  return {
+    claim: (worker, id) => asked("take a run", () => claim(sql, worker, silentAfterMs, id)),
+    heartbeat: (run) =>
+      asked("say that the run is alive", async () => {
+        const held = await sql`
+          update runs set heartbeat_at = now() where ${holding(sql, run)} returning id`;
+        return held.length > 0;
+      }),
+    cancelRequested: (run) =>
+      asked("look whether the run is to end", async () => {
+        const wanted = await sql`
+          select id from runs where ${holding(sql, run)} and cancel_requested`;
+        return wanted.length > 0;
+      }),
+    finish: (run, end, lines = []) => asked("end an attempt", () => finish(sql, run, end, lines)),
+  };
+}
+
+/** Only who holds a run in this attempt changes it. */
+export function holding(sql: Sql | Transaction, run: ClaimedRun) {
+  return sql`id = ${run.id} and attempt = ${run.attempt} and worker = ${run.worker} and state = 'running'`;
+}
+
+async function claim(
+  sql: Sql,
+  worker: string,
+  silentAfterMs: number,
+  id?: number,
+): Promise<ClaimedRun | undefined> {
+  const [run] = await sql<ClaimedRun[]>`
+    with free as (
+      select id, state, attempt, pages from runs
+      where ${id === undefined ? sql`true` : sql`id = ${id}`} and (
+        state = 'queued' and coalesce(not_before <= now(), true) or
+        state = 'running' and heartbeat_at < now() - ${silentAfterMs} * interval '1 millisecond')
+      order by id limit 1
+      for update skip locked
+    ), lost as (
+      update run_attempts a set outcome = 'lost', finished_at = now(), pages_to = free.pages
+      from free
+      where free.state = 'running' and a.run_id = free.id and a.attempt = free.attempt
+    ), taken as (
+      update runs set state = 'running', attempt = runs.attempt + 1, worker = ${worker},
+        heartbeat_at = now(), started_at = coalesce(started_at, now()), not_before = null,
+        error = null, error_chain = '{}'
+      from free where runs.id = free.id
+      returning runs.*
+    ), begun as (
+      insert into run_attempts (run_id, attempt, worker, pages_from)
+      select id, attempt, worker, pages from taken
+    )
+    select id, attempt, worker, seed, results, nat, pages - pages_before as pages,
+      pages_before as "pagesBefore", failures, cancel_requested as "cancelRequested"
+    from taken`;
+  return run;
+}
+
+async function finish(
+  sql: Sql,
+  run: ClaimedRun,
+  end: AttemptEnd,
+  lines: readonly LogLine[],
+): Promise<RunState | undefined> {
+  const chain = end.outcome === "failed" ? end.errorChain.map(storable) : [];
+  const again = end.outcome === "failed" ? end.again : undefined;
+  const state = again || end.outcome === "released" ? "queued" : end.outcome;
+  const error = chain.length > 0 ? chain.join(": ") : null;
+  const [ended] = await sql<{ state: RunState }[]>`
+    with held as (
+      update runs set
+        state = case when cancel_requested and ${state} <> 'success' then 'cancelled' else ${state} end,
+        finished_at = case when ${state} <> 'queued' or cancel_requested then now() end,
+        not_before = now() + ${again?.afterMs ?? null}::float8 * interval '1 millisecond',
+        failures = coalesce(${again?.failures ?? null}, failures),
+        error = ${error}, error_chain = ${chain}::text[]
+      where ${holding(sql, run)}
+      returning id, attempt, pages, state
+    ), ended as (
+      update run_attempts a
+      set outcome = ${end.outcome}, error_chain = ${chain}::text[], finished_at = now(),
+        pages_to = held.pages
+      from held where a.run_id = held.id and a.attempt = held.attempt
+    ), noted as (
+      insert into run_logs (run_id, attempt, line, at, level, message, fields)
+      select held.id, held.attempt, l.line, l.at, l.level, l.message, l.fields
+      from held, ${linesJson(sql, lines)}
+      on conflict do nothing
+    )
+    select state, pg_notify('runs', ''), pg_notify('run_logs', '') from held`;
+  return ended?.state;
+}
