@@ -50,9 +50,8 @@ await run(command, async ({ config, log, options, signal }) => {
   await retry(() => schedule.apply(config.schedule), { what: "PostgreSQL", log, signal });
   const checks = { PostgreSQL: raw.ping };
   using _ = server.serve(createApp({ runs, schedule, checks, defaults, http, log }));
-  const ticking = { request: defaults, now: () => new Date(), log };
   await together(signal, [
-    (signal) => scheduleRuns(schedule, runs, { ...ticking, signal }),
+    (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),
     (signal) => performRuns(runs, source, { worker, log, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),
   ]);

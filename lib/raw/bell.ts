@@ -3,8 +3,11 @@ import { connect } from "./client.ts";
 
 /** Rings when PostgreSQL is told that there is something new. */
 export interface Bell {
-  /** Resolves at the next ring, at once if it has rung since the last wait, or after a second. */
-  wait(signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves at the next ring, at once if it has rung since the last wait, or after a second; or
+   * sooner, `withinMs`.
+   */
+  wait(signal: AbortSignal, withinMs?: number): Promise<void>;
 }
 
 /** One connection that hears of several channels. It is made when a bell is first waited for. */
@@ -49,11 +52,12 @@ export function openListener(url: string, { pollMs = 1000 }: ListenerOptions = {
         wake();
       });
       return {
-        wait: async (signal) => {
+        wait: async (signal, withinMs = pollMs) => {
           listening ??= listen();
           const heard = new AbortController();
           wake = () => heard.abort();
-          if (!rung) await sleep(pollMs, AbortSignal.any([signal, heard.signal])).catch(() => {});
+          const ms = Math.min(withinMs, pollMs);
+          if (!rung) await sleep(ms, AbortSignal.any([signal, heard.signal])).catch(() => {});
           rung = false;
           signal.throwIfAborted();
         },

@@ -13,7 +13,7 @@ import { createRejectedRows } from "./rejected.ts";
 import { createKeptRows, type KeptRows } from "./republish.ts";
 import { createRunLogs, type RunLogs } from "./run-logs.ts";
 import { createRuns, type Runs } from "./runs.ts";
-import { createScheduleStore, type ScheduleStore } from "./schedule.ts";
+import { createSharedSchedule, type SharedSchedule } from "./schedule.ts";
 
 /** Everything received and everything decided, in PostgreSQL. */
 export interface RawStore extends AsyncDisposable {
@@ -21,7 +21,7 @@ export interface RawStore extends AsyncDisposable {
   readonly logs: RunLogs;
   readonly outbox: RawOutbox;
   readonly kept: KeptRows;
-  readonly schedule: ScheduleStore;
+  readonly schedule: SharedSchedule;
   readonly rejected: RejectedRows;
   /** Compares what was received with what arrived. */
   openLedger(): Promise<Ledger & AsyncDisposable>;
@@ -78,7 +78,7 @@ export async function openRawStore(
     runs: createRuns(sql, listener.bell("runs"), silentAfterMs ? { silentAfterMs } : {}),
     logs: createRunLogs(sql, listener.bell("run_logs")),
     outbox: createOutbox(sql, listener.bell("outbox")),
-    schedule: createScheduleStore(sql),
+    schedule: createSharedSchedule(sql, listener.bell("schedule")),
     kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),
     openLedger: () => openLedger(config.url),

@@ -10,10 +10,19 @@ export function nextTick({ cron, timezone }: Ticks, after: Date): Date | undefin
   return new Cron(cron, { timezone, paused: true }).nextRun(after) ?? undefined;
 }
 
-/**
- * The newest logical time after `after` that is due at `now`; undefined when none is. Older ones
- * that were missed meanwhile are not made up for.
- */
+/** The logical times after `after` and up to `last`, oldest first, at most `limit` of them. */
+export function ticksBetween(
+  { cron, timezone }: Ticks,
+  { after, last, limit }: { readonly after: Date; readonly last: Date; readonly limit: number },
+): readonly Date[] {
+  const job = new Cron(cron, { timezone, paused: true });
+  const ticks: Date[] = [];
+  for (let at = job.nextRun(after); at && at <= last && ticks.length < limit; at = job.nextRun(at))
+    ticks.push(at);
+  return ticks;
+}
+
+/** The newest logical time after `after` that is due at `now`; undefined when none is. */
 export function dueTick({ cron, timezone }: Ticks, after: Date, now: Date): Date | undefined {
   // Before the next second: a tick at this very moment is due.
   const before = new Date(Math.floor(now.getTime() / 1000 + 1) * 1000);

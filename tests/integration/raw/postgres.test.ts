@@ -28,7 +28,9 @@ describe("the schema", () => {
     const pools = [1, 2, 3, 4].map(() => connect(it.config.url));
     const applied = await Promise.all(pools.map((sql) => migrate(sql)));
     await Promise.all(pools.map((sql) => sql.end()));
-    expect(applied.filter((files) => files.length > 0)).toHaveLength(1);
+    // Who makes which part is chance.
+    const files = await it.sql<{ name: string }[]>`select name from migrations order by name`;
+    expect(applied.flat().toSorted()).toEqual(files.map(({ name }) => name));
   });
 
   test("stays as it was when a migration fails in the middle", async () => {
@@ -41,29 +43,6 @@ describe("the schema", () => {
     expect(tables.map(({ table_name }) => table_name)).toEqual(["schedule"]);
     await it.sql`drop table schedule`;
     expect(await migrate(it.sql)).not.toEqual([]);
-  });
-});
-
-describe("the schedule", () => {
-  const settings = { cron: "0 * * * *", timezone: "UTC" };
-
-  test("is that of the settings, at first and whenever they change", async () => {
-    await using it = await openStore();
-    expect(await it.schedule.apply(settings)).toEqual({ ...settings, paused: false });
-    const berlin = { cron: "5 4 * * *", timezone: "Europe/Berlin" };
-    expect(await it.schedule.apply(berlin)).toEqual({ ...berlin, paused: false });
-    expect(await it.schedule.get()).toEqual({ ...berlin, paused: false });
-  });
-
-  test("set at run time outlives a restart with the same settings, and not one with others", async () => {
-    await using it = await openStore();
-    await it.schedule.apply(settings);
-    await it.sql`update schedule set cron = '1 1 * * *', paused = true`;
-    expect(await it.schedule.apply(settings)).toEqual({
-      ...{ cron: "1 1 * * *", timezone: "UTC", paused: true },
-    });
-    const others = { ...settings, cron: "2 2 * * *" };
-    expect(await it.schedule.apply(others)).toMatchObject(others);
   });
 });
 

@@ -1,112 +1,113 @@
 import { describe, expect, test } from "bun:test";
-import type { RunRequest } from "../../../lib/domain/run.ts";
+import type { Standing } from "../../../lib/domain/schedule.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import { silentLog as log } from "../../../lib/log.ts";
-import { scheduleRuns } from "../../../lib/schedule/scheduler.ts";
+import { type ScheduleStore, scheduleRuns } from "../../../lib/schedule/scheduler.ts";
+import { scheduleContract, start } from "../../contracts/schedule.ts";
 import { failureOf } from "../../failure.ts";
+import { createFakeSchedule } from "../../fakes/schedule.ts";
 import { until } from "../../until.ts";
 
 const request = { results: 5, nat: ["gb"] };
 
-/** A scheduler whose clock is moved by hand; it looks at it every few milliseconds, before the next second. */
-async function start({
-  cron = "0 * * * *",
-  from = "2026-01-01T09:59:59.990Z",
-  newest = undefined as Date | undefined,
-} = {}) {
-  const created: RunRequest[] = [];
+const hourly: Omit<Standing, "version"> = {
+  ...{ cron: "0 * * * *", timezone: "UTC", paused: false, catchup: false, maxActiveRuns: 1 },
+  ...{ overlap: "queue", watermark: start, now: new Date(start), active: 0 },
+};
+
+scheduleContract("the fake schedule", async () => {
+  const fake = createFakeSchedule(hourly);
+  return {
+    store: fake,
+    change: async (settings) => fake.set(settings),
+    made: async () => fake.made.map(({ logicalTime, state, error }) => [logicalTime, state, error]),
+    [Symbol.asyncDispose]: async () => {},
+  };
+});
+
+/** So many schedulers on one schedule, whose clock is moved by hand. */
+function startSchedulers(count: number, wrap = (store: ScheduleStore) => store) {
+  const schedule = createFakeSchedule(hourly);
   const stop = new AbortController();
-  const it = {
-    now: new Date(from),
-    schedule: { cron, timezone: "UTC", paused: false },
-    looks: 0,
-    failures: 0,
-    created,
-    times: () => created.map(({ logicalTime }) => logicalTime?.toISOString()),
-    /** Resolves when the clock has been looked at twice since. */
-    at: async (time: string) => {
-      it.now = new Date(time);
-      const looks = it.looks;
-      await until(() => it.looks >= looks + 2);
+  const waits: number[] = [];
+  // Polled often, as the fake bell rings for one alone.
+  const wait: ScheduleStore["wait"] = async (signal, withinMs) => {
+    waits.push(withinMs);
+    await new Promise((resolve) => setImmediate(resolve));
+    signal.throwIfAborted();
+  };
+  const options = { request, log, signal: stop.signal };
+  const ended = Array.from({ length: count }, () =>
+    failureOf(scheduleRuns(wrap({ ...schedule, wait }), options)),
+  );
+  return {
+    schedule,
+    waits,
+    times: () => schedule.made.map(({ logicalTime }) => logicalTime.slice(11, 19)),
+    at: async (time: string, changes: Partial<Standing> = {}) => {
+      schedule.set({ ...changes, now: new Date(`2026-01-01T${time}Z`) });
+      const seen = waits.length + 2 * count;
+      await until(() => waits.length >= seen);
     },
     end: async () => {
       stop.abort(new DOMException("stopped", "AbortError"));
-      return (await ended).message;
+      return (await Promise.all(ended)).map(({ message }) => message);
     },
   };
-  const schedule = {
-    newest: async () => newest,
-    get: async () => {
-      it.looks += 1;
-      return it.schedule;
-    },
-  };
-  const queue = {
-    create: async (run: RunRequest) => {
-      if (it.failures-- > 0) throw new PipelineError("unavailable", "down", { retryAfterMs: 0 });
-      created.push(run);
-    },
-  };
-  const options = { request, now: () => it.now, log, signal: stop.signal };
-  const ended = failureOf(scheduleRuns(schedule, queue, options));
-  await until(() => it.looks > 0);
-  return it;
 }
 
 describe("the scheduler", () => {
-  test("queues one run at each logical time, and none at its start", async () => {
-    const it = await start();
-    await it.at("2026-01-01T09:59:59.995Z");
-    expect(it.created).toEqual([]);
-    await it.at("2026-01-01T10:59:59.985Z");
-    await it.at("2026-01-01T10:59:59.990Z");
-    await it.at("2026-01-01T11:59:59.990Z");
-    expect(it.created).toEqual([
-      { trigger: "schedule", logicalTime: new Date("2026-01-01T10:00:00Z"), ...request },
-      { trigger: "schedule", logicalTime: new Date("2026-01-01T11:00:00Z"), ...request },
-    ]);
-    expect(await it.end()).toBe("stopped");
+  test("makes one run at each logical time, however many instances there are", async () => {
+    const it = startSchedulers(3);
+    await it.at("10:59:59.999");
+    expect(it.schedule.made).toEqual([]);
+    await it.at("11:00:00");
+    await it.at("11:30:00");
+    await it.at("12:00:00.001");
+    expect(it.times()).toEqual(["11:00:00", "12:00:00"]);
+    expect(it.schedule.made[0]).toMatchObject({ ...request, state: "queued" });
+    expect(await it.end()).toEqual(["stopped", "stopped", "stopped"]);
   });
 
-  test("makes up for the newest time missed while no instance ran", async () => {
-    const it = await start({ newest: new Date("2026-01-01T06:00:00Z") });
-    expect(it.times()).toEqual(["2026-01-01T09:00:00.000Z"]);
+  test("waits until the next time, and a second at most", async () => {
+    const it = startSchedulers(1);
+    await it.at("10:59:58");
+    expect(it.waits.at(-1)).toBe(1000);
+    await it.at("10:59:59.600");
+    expect(it.waits.at(-1)).toBe(400);
     await it.end();
   });
 
-  test("queues the newest of the times missed", async () => {
-    const it = await start();
-    await it.at("2026-01-01T15:59:59.990Z");
-    expect(it.times()).toEqual(["2026-01-01T15:00:00.000Z"]);
-    await it.end();
-  });
-
-  test("queues nothing while paused, and nothing of that time afterwards", async () => {
-    const it = await start();
-    it.schedule = { ...it.schedule, paused: true };
-    await it.at("2026-01-01T10:59:59.990Z");
-    it.schedule = { ...it.schedule, paused: false };
-    await it.at("2026-01-01T10:59:59.995Z");
-    expect(it.times()).toEqual([]);
-    await it.at("2026-01-01T11:59:59.990Z");
-    expect(it.times()).toEqual(["2026-01-01T11:00:00.000Z"]);
+  test("goes on making runs while there is room, when it is behind", async () => {
+    const it = startSchedulers(2);
+    await it.at("23:10:00", { catchup: true, active: 9 });
+    expect(it.times()).toContain("11:00:00");
+    await until(() => it.times().at(-1) === "23:00:00");
+    expect(it.times()).toHaveLength(13);
     await it.end();
   });
 
   test("follows a schedule that changes while it runs", async () => {
-    const it = await start();
-    it.schedule = { ...it.schedule, cron: "*/1 * * * * *" };
-    await it.at("2026-01-01T10:00:03.995Z");
-    expect(it.times().at(-1)).toBe("2026-01-01T10:00:03.000Z");
+    const it = startSchedulers(1);
+    await it.at("10:00:00.500", { cron: "* * * * * *" });
+    await it.at("10:00:03.995");
+    expect(it.times().at(-1)).toBe("10:00:03");
     await it.end();
   });
 
-  test("waits for a store that is down, and queues the run then", async () => {
-    const it = await start();
-    it.failures = 3;
-    await it.at("2026-01-01T10:59:59.990Z");
-    await until(() => it.created.length === 1);
-    expect(it.times()).toEqual(["2026-01-01T10:00:00.000Z"]);
+  test("waits for a store that is down, and makes the run then", async () => {
+    let failures = 0;
+    const down = () => new PipelineError("unavailable", "down", { retryAfterMs: 0 });
+    const it = startSchedulers(1, (store) => ({
+      ...store,
+      move: async (...move) => {
+        if (failures++ < 3) throw down();
+        return await store.move(...move);
+      },
+    }));
+    await it.at("11:00:00");
+    await until(() => it.schedule.made.length === 1);
+    expect(failures).toBe(4);
     await it.end();
   });
 });
