@@ -3,6 +3,8 @@ import { messageChain } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { sleep } from "../sleep.ts";
 import type { Waiting } from "../waits.ts";
+import { HealthAnswer } from "./answers.ts";
+import { described } from "./describe.ts";
 import { guardedApp, type Protection } from "./guards.ts";
 import { problem } from "./problem.ts";
 
@@ -22,8 +24,20 @@ const checkMs = 2000;
 /** Is the process alive, and can it do its work: `/healthz` and `/readyz`. */
 export function healthRoutes(readiness: Readiness): Hono {
   const app = new Hono();
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/readyz", async (c) => {
+  const healthy = {
+    answers: { 200: ["It is", HealthAnswer] },
+    open: true,
+    tag: "service",
+  } as const;
+  app.get("/healthz", described({ ...healthy, summary: "Is the process alive?" }), (c) =>
+    c.json({ status: "ok" }),
+  );
+  const ready = described({
+    ...healthy,
+    summary: "Can it do its work?",
+    problems: { 503: "No: what it waits for, since when and why" },
+  });
+  app.get("/readyz", ready, async (c) => {
     const found = await waitedFor(readiness);
     if (found.length === 0) return c.json({ status: "ok" });
     const waitingFor = found.map(({ what, reason, since }) => ({

@@ -1,11 +1,9 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { RunRequest } from "../../../lib/domain/run.ts";
-import { createApp } from "../../../lib/http/app.ts";
 import type { Protection } from "../../../lib/http/guards.ts";
 import { createHealth } from "../../../lib/http/health.ts";
 import { type Listening, listen } from "../../../lib/http/listen.ts";
 import { silentLog as log } from "../../../lib/log.ts";
-import { createFakeRuns } from "../../fakes/runs.ts";
+import { testApp } from "../../http-app.ts";
 import { rawHttp, request } from "../../raw-http.ts";
 
 setDefaultTimeout(120_000);
@@ -19,19 +17,7 @@ afterEach(async () => {
 
 /** The service as it listens, without its neighbours. */
 function service(http: Protection = { token: "", auth: "on" }) {
-  const created: RunRequest[] = [];
-  const fake = createFakeRuns();
-  const runs = {
-    ...fake,
-    create: (asked: RunRequest) => {
-      created.push(asked);
-      return fake.create(asked);
-    },
-    list: async () => [],
-  };
-  const schedule = { get: async () => ({ cron: "0 * * * *" }) };
-  const defaults = { results: 1000, nat: [] };
-  const app = createApp({ runs, schedule, checks: {}, defaults, http, log });
+  const { app, created } = testApp({ http });
   return { url: opened(app), created };
 }
 

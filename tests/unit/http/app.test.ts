@@ -1,40 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import type { Run, RunRequest } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
-import { type AppDeps, createApp } from "../../../lib/http/app.ts";
+import type { AppDeps } from "../../../lib/http/app.ts";
 import { type Log, silentLog } from "../../../lib/log.ts";
-import { createFakeRuns } from "../../fakes/runs.ts";
+import { json, testApp } from "../../http-app.ts";
 
 const token = "correct-horse-battery";
-const json = { "content-type": "application/json" };
 
 function app(over: Partial<AppDeps> = {}) {
-  const fake = createFakeRuns();
-  const created: RunRequest[] = [];
-  const asked: unknown[] = [];
-  const runs = {
-    ...fake,
-    create: (request: RunRequest) => {
-      created.push(request);
-      return fake.create(request);
-    },
-    list: async (options: { limit: number; before?: number }): Promise<readonly Run[]> => {
-      asked.push(options);
-      return [];
-    },
-  };
-  const { request } = createApp({
-    runs,
-    schedule: { get: async () => ({ cron: "0 * * * *", timezone: "UTC", paused: false }) },
-    checks: {},
-    defaults: { results: 1000, nat: ["gb"] },
-    http: { token: "", auth: "on" },
-    log: silentLog,
-    ...over,
-  });
+  const it = testApp(over);
   const post = (body: string, headers: Record<string, string> = json) =>
-    request("/api/runs", { method: "POST", body, headers });
-  return { request, post, created, asked };
+    it.request("/api/runs", { method: "POST", body, headers });
+  return { ...it, post };
 }
 
 describe("POST /api/runs", () => {
@@ -115,6 +91,45 @@ describe("POST /api/runs", () => {
     expect((await app().post("{}", headers)).status).toBe(202);
   });
 
+  test("makes one run of one key, however often it is asked for", async () => {
+    const { send, created } = app();
+    const key = { "idempotency-key": "order-17" };
+    await send("POST", "/api/runs", { results: 10 }, key);
+    await send("POST", "/api/runs", { results: 10 }, key);
+    await send("POST", "/api/runs", { results: 10 }, { "idempotency-key": "order-18" });
+    await send("POST", "/api/runs", { results: 10 });
+    const [first, again, other, none] = created.map(({ requestId }) => requestId);
+    expect(first).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(again).toBe(first as string);
+    expect(other).not.toBe(first as string);
+    expect(none).toBeUndefined();
+  });
+
+  test("refuses a key that was used for another run", async () => {
+    const { send } = app();
+    const ask = (body: object) => send("POST", "/api/runs", body, { "idempotency-key": "17" });
+    const made = await (await ask({ results: 10, seed: "mine" })).json();
+    expect(await (await ask({ seed: "mine", results: 10 })).json()).toEqual(made);
+    for (const other of [
+      { results: 11, seed: "mine" },
+      { results: 10 },
+      { results: 10, seed: "x" },
+    ]) {
+      const answer = await ask(other);
+      expect(answer.status).toBe(422);
+      expect(await answer.json()).toMatchObject({ title: "The idempotency key was used before" });
+    }
+    expect((await ask({ results: 10, seed: "mine", nat: ["us"] })).status).toBe(422);
+  });
+
+  test.each(["", " ", "x".repeat(256), "a b", "é"])("refuses the key %j", async (key) => {
+    const { send, created } = app();
+    const answer = await send("POST", "/api/runs", {}, { "idempotency-key": key });
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ errors: [{ path: "idempotency-key" }] });
+    expect(created).toEqual([]);
+  });
+
   test("refuses a body of more than 64 KiB, told or not", async () => {
     const { post, request, created } = app();
     const body = JSON.stringify({ seed: "x".repeat(65_536) });
@@ -128,21 +143,46 @@ describe("POST /api/runs", () => {
 });
 
 describe("GET /api/runs", () => {
-  test("lists the newest 25, or as many as asked for, before a run", async () => {
-    const { request, asked } = app();
-    expect(await (await request("/api/runs")).json()).toEqual({ runs: [] });
-    await request("/api/runs?limit=100&before=7");
-    expect(asked).toEqual([{ limit: 25 }, { limit: 100, before: 7 }]);
+  test("lists the newest first, page by page, each with the cursor of the next", async () => {
+    const { request, post } = app();
+    for (let n = 0; n < 5; n++) await post("{}");
+    const page = async (query: string) => {
+      const body = (await (await request(`/api/runs${query}`)).json()) as {
+        runs: { id: number }[];
+        next: string | null;
+      };
+      return { ids: body.runs.map(({ id }) => id), next: body.next };
+    };
+    expect(await page("")).toEqual({ ids: [5, 4, 3, 2, 1], next: null });
+    expect(await page("?limit=2")).toEqual({ ids: [5, 4], next: "4" });
+    expect(await page("?limit=2&cursor=4")).toEqual({ ids: [3, 2], next: "2" });
+    expect(await page("?limit=2&cursor=2")).toEqual({ ids: [1], next: null });
+    expect(await page("?limit=1&cursor=2")).toEqual({ ids: [1], next: null });
   });
 
-  test.each(["limit=0", "limit=101", "limit=x", "limit=-1", "before=x", "before=1e3"])(
-    "refuses ?%s",
-    async (query) => {
-      const answer = await app().request(`/api/runs?${query}`);
-      expect(answer.status).toBe(422);
-      expect(await answer.json()).toMatchObject({ errors: [{ path: query.split("=")[0] }] });
-    },
-  );
+  test("hands on what is asked for", async () => {
+    const { request, asked } = app();
+    await request("/api/runs");
+    await request("/api/runs?state=failed,queued&trigger=backfill&from=2026-01-01T00:00:00Z");
+    await request("/api/runs?to=2026-01-01T01:00:00%2b01:00");
+    const midnight = new Date("2026-01-01T00:00:00Z");
+    expect(asked).toEqual([
+      { limit: 26 },
+      { limit: 26, states: ["failed", "queued"], triggers: ["backfill"], from: midnight },
+      { limit: 26, to: midnight },
+    ]);
+  });
+
+  test.each([
+    ...["limit=0", "limit=101", "limit=x", "limit=-1", "limit=1&limit=2"],
+    ...["cursor=x", "cursor=1e3", "state=", "state=done", "state=failed,", "trigger=me"],
+    ...["from=now", "from=2026-02-31T00:00:00Z", "from=0000-01-01T00:00:00Z", "to=2026-01-01"],
+    "before=7",
+  ])("refuses ?%s", async (query) => {
+    const answer = await app().request(`/api/runs?${query}`);
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ errors: [{ path: query.split("=")[0] }] });
+  });
 });
 
 describe("a page that is not there", () => {

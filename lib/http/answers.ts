@@ -1,0 +1,69 @@
+import * as v from "valibot";
+import { runStates, triggers } from "../domain/run.ts";
+
+/* What the routes answer. Objects are closed: a test holds the real answers to these. */
+
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = v.pipe(v.string(), v.isoTimestamp());
+
+export const RunAnswer = v.pipe(
+  v.strictObject({
+    id: v.pipe(whole, v.description("Also the cursor of the list.")),
+    trigger: v.picklist(triggers),
+    logicalTime: v.pipe(
+      v.nullable(time),
+      v.description("The time a scheduled or backfilled run stands for, whenever it really runs."),
+    ),
+    state: v.picklist(runStates),
+    attempt: v.pipe(whole, v.description("How often it has been started.")),
+    seed: v.string(),
+    results: v.pipe(whole, v.description("Users asked for.")),
+    nat: v.array(v.string()),
+    pages: v.pipe(whole, v.description("Pages committed to the raw store.")),
+    fetched: v.pipe(whole, v.description("Users received.")),
+    accepted: v.pipe(whole, v.description("Of these those that are users.")),
+    rejected: whole,
+    published: v.pipe(whole, v.description("Accepted ones acknowledged by the topic.")),
+    error: v.nullable(v.string()),
+    errorChain: v.pipe(
+      v.array(v.string()),
+      v.description("The messages of the error and of its causes, the outermost first."),
+    ),
+    notBefore: v.pipe(
+      v.nullable(time),
+      v.description("When the next attempt may begin, of a run that waits after one that failed."),
+    ),
+    cancelRequested: v.boolean(),
+    worker: v.nullable(v.string()),
+    heartbeatAt: v.nullable(time),
+    createdAt: time,
+    startedAt: v.nullable(time),
+    finishedAt: v.nullable(time),
+    seconds: v.pipe(
+      v.nullable(v.number()),
+      v.description("From start to finish, or to now while it runs."),
+    ),
+  }),
+  v.metadata({ ref: "Run" }),
+);
+
+const next = v.pipe(
+  v.nullable(v.string()),
+  v.description("The cursor of the next page; null where this is the last one."),
+);
+
+export const RunPageAnswer = v.pipe(
+  v.strictObject({ runs: v.array(RunAnswer), next }),
+  v.metadata({ ref: "RunPage" }),
+);
+
+export const ScheduleAnswer = v.pipe(
+  v.strictObject({
+    cron: v.string(),
+    timezone: v.string(),
+    paused: v.boolean(),
+  }),
+  v.metadata({ ref: "Schedule" }),
+);
+
+export const HealthAnswer = v.strictObject({ status: v.literal("ok") });

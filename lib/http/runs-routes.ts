@@ -1,0 +1,113 @@
+import { createHash } from "node:crypto";
+import { Hono } from "hono";
+import type { Run, RunFilter, RunRequest } from "../domain/run.ts";
+import { seedOf } from "../domain/run.ts";
+import { NewRun } from "../domain/run-request.ts";
+import { RunAnswer, RunPageAnswer } from "./answers.ts";
+import { described } from "./describe.ts";
+import { problem } from "./problem.ts";
+import { Id, NewRunHeaders, RunList } from "./requests.ts";
+import { valid } from "./valid.ts";
+
+/** Runs, as those who look at them and ask for them see them. */
+export interface RunDesk {
+  create(request: RunRequest): Promise<Run>;
+  get(id: number): Promise<Run | undefined>;
+  list(filter: RunFilter): Promise<readonly Run[]>;
+}
+
+export interface RunRoutesDeps {
+  readonly runs: RunDesk;
+  /** What a run asks for when its request does not say. */
+  readonly defaults: Pick<RunRequest, "results" | "nat">;
+}
+
+const tag = "runs";
+const unknown = { 404: "There is no such run" };
+
+/** `/api/runs`: asks for runs and looks at them. */
+export function runRoutes({ runs, defaults }: RunRoutesDeps): Hono {
+  const app = new Hono();
+
+  app.post(
+    "/api/runs",
+    described({
+      tag,
+      summary: "Queues a run",
+      answers: { 202: ["The run, queued", RunAnswer] },
+      headers: { 202: { location: "The address of the run" } },
+      problems: { 415: "Not JSON", 422: "Not a run, or the key was used for another one" },
+    }),
+    valid("header", NewRunHeaders, "Not a key"),
+    valid("json", NewRun, "Not a run"),
+    async (c) => {
+      const { results = defaults.results, nat = defaults.nat, seed } = c.req.valid("json");
+      const { "idempotency-key": key } = c.req.valid("header");
+      const made = await runs.create({
+        ...{ trigger: "manual", results, nat },
+        ...(seed === undefined ? {} : { seed }),
+        ...(key === undefined ? {} : { requestId: uuidOf(key) }),
+      });
+      const sameSeed = made.seed === (seed ?? seedOf({ id: made.id }));
+      if (!sameSeed || made.results !== results || made.nat.join() !== nat.join()) {
+        const detail = `run ${made.id} was asked for with it, and asks for something else`;
+        return problem(c, { status: 422, title: "The idempotency key was used before", detail });
+      }
+      return c.json(made, 202, { location: `/api/runs/${made.id}` });
+    },
+  );
+
+  app.get(
+    "/api/runs",
+    described({
+      tag,
+      summary: "Lists runs, the newest first",
+      answers: { 200: ["A page of them", RunPageAnswer] },
+      problems: { 422: "Not a query" },
+    }),
+    valid("query", RunList, "Not a query"),
+    async (c) => {
+      const { limit, cursor, state, trigger, from, to } = c.req.valid("query");
+      // One more than asked for tells whether there is another page.
+      const found = await runs.list({
+        limit: limit + 1,
+        ...(cursor === undefined ? {} : { before: cursor }),
+        ...(state ? { states: state } : {}),
+        ...(trigger ? { triggers: trigger } : {}),
+        ...(from ? { from } : {}),
+        ...(to ? { to } : {}),
+      });
+      const page = found.slice(0, limit);
+      const last = found.length > limit ? page.at(-1) : undefined;
+      return c.json({ runs: page, next: last ? String(last.id) : null });
+    },
+  );
+
+  app.get(
+    "/api/runs/:id{[0-9]{1,15}}",
+    described({
+      tag,
+      summary: "One run",
+      answers: { 200: ["The run", RunAnswer] },
+      problems: unknown,
+    }),
+    valid("param", Id, "Not an id"),
+    async (c) => {
+      const run = await runs.get(c.req.valid("param").id);
+      return run ? c.json(run) : problem(c, { status: 404, title: "No such run" });
+    },
+  );
+  return app;
+}
+
+/** The same key gives the same id, and no id of another key is guessed. */
+function uuidOf(key: string): string {
+  const hex = createHash("sha256").update(key).digest("hex");
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20, 32),
+  ].join("-");
+}
