@@ -6,8 +6,9 @@ import { linesJson, storable } from "./run-logs.ts";
 /** What a worker does with the runs it performs. */
 export interface Claims {
   /**
-   * Takes the oldest queued run that is due, or the one named, or one whose worker has been silent
-   * for too long: that attempt is lost then. Begins an attempt.
+   * Takes the next queued run that is due, or the one named, or one whose worker has been silent
+   * for too long: that attempt is lost then. Begins an attempt. Of the schedule's runs no more are
+   * taken than `maxActiveRuns` at once, and so of each backfill's; manual runs are not held back.
    */
   claim(worker: string, id?: number): Promise<ClaimedRun | undefined>;
   /** Says that the worker is alive. False when the run is no longer its own. */
@@ -56,14 +57,50 @@ async function claim(
   silentAfterMs: number,
   id?: number,
 ): Promise<ClaimedRun | undefined> {
+  for (let times = 0; times < mostClaims; times++) {
+    try {
+      return await claimOnce(sql, worker, silentAfterMs, id);
+    } catch (error) {
+      if (!isSlotTaken(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** So often two that claim at once may want the same slot; then there is another look. */
+const mostClaims = 5;
+
+/** Of two that take runs of a lane at once, the index lets only one have a slot. */
+function isSlotTaken(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error, "constraint_name") === "runs_slot";
+}
+
+/**
+ * Manual runs come first, then those of the schedule by their logical time, then those of backfills
+ * in their order. Of the schedule and of each backfill only so many are performed at once.
+ */
+async function claimOnce(sql: Sql, worker: string, silentAfterMs: number, id?: number) {
   const [run] = await sql<ClaimedRun[]>`
-    with free as (
-      select id, state, attempt, pages from runs
-      where ${id === undefined ? sql`true` : sql`id = ${id}`} and (
-        state = 'queued' and coalesce(not_before <= now(), true) or
-        state = 'running' and heartbeat_at < now() - ${silentAfterMs} * interval '1 millisecond')
-      order by id limit 1
-      for update skip locked
+    with active as (
+      select lane, count(*) as runs from runs
+      where state = 'running' and lane is not null
+      group by lane
+    ), free as (
+      select r.id, r.state, r.attempt, r.pages, r.lane,
+        coalesce(b.max_active_runs, (select max_active_runs from schedule), 1) as most
+      from runs r
+      left join active a on a.lane = r.lane
+      left join backfills b on b.id = r.lane
+      where ${id === undefined ? sql`true` : sql`r.id = ${id}`} and (
+        r.state = 'queued' and coalesce(r.not_before <= now(), true) and (
+          r.lane is null or coalesce(a.runs, 0) <
+            coalesce(b.max_active_runs, (select max_active_runs from schedule), 1)) or
+        r.state = 'running' and r.heartbeat_at < now() - ${silentAfterMs} * interval '1 millisecond')
+      order by coalesce(r.lane, -1),
+        extract(epoch from r.logical_time) * case b.run_order when 'newest' then -1 else 1 end,
+        r.id
+      limit 1
+      for update of r skip locked
     ), lost as (
       update run_attempts a set outcome = 'lost', finished_at = now(), pages_to = free.pages
       from free
@@ -71,7 +108,12 @@ async function claim(
     ), taken as (
       update runs set state = 'running', attempt = runs.attempt + 1, worker = ${worker},
         heartbeat_at = now(), started_at = coalesce(started_at, now()), not_before = null,
-        error = null, error_chain = '{}'
+        error = null, error_chain = '{}',
+        slot = case when free.state = 'running' then slot else (
+          select min(each) from generate_series(1, free.most) as each
+          where free.lane is not null and each not in (
+            select slot from runs
+            where lane = free.lane and state = 'running' and slot is not null)) end
       from free where runs.id = free.id
       returning runs.*
     ), begun as (

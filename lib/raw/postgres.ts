@@ -3,6 +3,7 @@ import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
+import { type Backfills, createBackfills } from "./backfills.ts";
 import { openListener } from "./bell.ts";
 import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client.ts";
 import { openLedger } from "./ledger.ts";
@@ -22,6 +23,7 @@ export interface RawStore extends AsyncDisposable {
   readonly outbox: RawOutbox;
   readonly kept: KeptRows;
   readonly schedule: SharedSchedule;
+  readonly backfills: Backfills;
   readonly rejected: RejectedRows;
   /** Compares what was received with what arrived. */
   openLedger(): Promise<Ledger & AsyncDisposable>;
@@ -79,6 +81,7 @@ export async function openRawStore(
     logs: createRunLogs(sql, listener.bell("run_logs")),
     outbox: createOutbox(sql, listener.bell("outbox")),
     schedule: createSharedSchedule(sql, listener.bell("schedule")),
+    backfills: createBackfills(sql),
     kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),
     openLedger: () => openLedger(config.url),

@@ -10,7 +10,7 @@ import type { RunStore } from "../flow/perform-runs.ts";
 import type { JudgedPage } from "../flow/source-to-raw.ts";
 import type { Bell } from "./bell.ts";
 import { createClaims, holding } from "./claims.ts";
-import { asked, type Sql, transaction } from "./client.ts";
+import { asked, type Sql, type Transaction, transaction } from "./client.ts";
 import { iso } from "./time.ts";
 
 /** Runs and their pages. Pages are committed by the worker that holds the run, and by no other. */
@@ -96,14 +96,9 @@ async function list(sql: Sql, { limit, before, states, triggers, from, to }: Run
 }
 
 async function retryRun(sql: Sql, id: number, fromStart: boolean): Promise<Run | undefined> {
-  const anew = fromStart
-    ? sql`, pages_before = pages, fetched = 0, accepted = 0, rejected = 0`
-    : sql``;
   const ended = ["failed", "cancelled", "skipped", ...(fromStart ? ["success"] : [])];
   const queued = await sql`
-    update runs set state = 'queued', worker = null, heartbeat_at = null, started_at = null,
-      finished_at = null, not_before = null, failures = 0, cancel_requested = false,
-      error = null, error_chain = '{}' ${anew}
+    update runs set ${queuedAgain(sql, { fromStart })}
     where id = ${id} and state = any(${ended}::text[])
     returning pg_notify('runs', '')`;
   const run = await get(sql, id);
@@ -112,6 +107,19 @@ async function retryRun(sql: Sql, id: number, fromStart: boolean): Promise<Run |
     throw new PipelineError("refused", `run ${id} is ${run.state}: ${hint}`);
   }
   return run;
+}
+
+/** What an ended run is that waits to be performed once more. */
+export function queuedAgain(
+  sql: Sql | Transaction,
+  { fromStart }: { readonly fromStart: boolean },
+) {
+  const anew = fromStart
+    ? sql`, pages_before = pages, fetched = 0, accepted = 0, rejected = 0`
+    : sql``;
+  return sql`state = 'queued', worker = null, heartbeat_at = null, started_at = null,
+    finished_at = null, not_before = null, failures = 0, cancel_requested = false,
+    error = null, error_chain = '{}' ${anew}`;
 }
 
 async function cancelRun(sql: Sql, id: number): Promise<Run | undefined> {

@@ -79,7 +79,7 @@ async function standing(sql: Sql): Promise<Standing> {
     select cron, timezone, paused, catchup, max_active_runs as "maxActiveRuns", overlap, version,
       watermark, clock_timestamp() as now,
       (select count(*) from runs
-        where trigger = 'schedule' and state in ('queued', 'running')) as active
+        where lane = 0 and state in ('queued', 'running')) as active
     from schedule`;
   if (row) return row;
   await makeDefault(sql);
@@ -134,9 +134,10 @@ async function move(
       where watermark = ${watermark.toISOString()} and version = ${version}
       returning true
     ), made as (
-      insert into runs (trigger, logical_time, seed, results, nat, state, error, finished_at)
+      insert into runs (trigger, logical_time, seed, results, nat, state, error, error_chain, finished_at)
       select 'schedule', time, seed, ${results}, ${[...nat]}::text[],
         ${skipped === null ? "queued" : "skipped"}, ${skipped},
+        ${skipped === null ? [] : [skipped]}::text[],
         ${skipped === null ? null : sql`now()`}
       from moved, json_to_recordset(${JSON.stringify(runs)}::text::json)
         as x (time timestamptz, seed text)
