@@ -156,7 +156,7 @@ async function get(sql: Sql, id: number): Promise<Backfill | undefined> {
   return row;
 }
 
-function selectBackfill(sql: Sql) {
+export function selectBackfill(sql: Sql) {
   const count = (state: string) => sql`count(*) filter (where r.state = ${state})`;
   return sql`
     select b.id, to_char(from_time at time zone 'UTC', ${iso}) as "from",

@@ -6,6 +6,7 @@ import { retry } from "../retry.ts";
 import { type Backfills, createBackfills } from "./backfills.ts";
 import { openListener } from "./bell.ts";
 import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client.ts";
+import { createEventLog, type EventLog } from "./events.ts";
 import { openLedger } from "./ledger.ts";
 import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
@@ -20,6 +21,7 @@ import { createSharedSchedule, type SharedSchedule } from "./schedule.ts";
 export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
   readonly logs: RunLogs;
+  readonly events: EventLog;
   readonly outbox: RawOutbox;
   readonly kept: KeptRows;
   readonly schedule: SharedSchedule;
@@ -76,11 +78,13 @@ export async function openRawStore(
   );
   const listener = opening.use(openListener(config.url));
   const owned = opening.move();
+  const schedule = createSharedSchedule(sql, listener.bell("schedule"));
   return {
     runs: createRuns(sql, listener.bell("runs"), silentAfterMs ? { silentAfterMs } : {}),
     logs: createRunLogs(sql, listener.bell("run_logs")),
     outbox: createOutbox(sql, listener.bell("outbox")),
-    schedule: createSharedSchedule(sql, listener.bell("schedule")),
+    schedule,
+    events: createEventLog(sql, listener.bell("events"), { schedule: schedule.get }),
     backfills: createBackfills(sql),
     kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),

@@ -37,9 +37,7 @@ export function createRunLogs(sql: Sql, bell: Bell): RunLogs {
     read: (run, { attempt, after = { attempt: 0, line: 0 }, limit }) =>
       asked("read a log", async () => [
         ...(await sql<RunLogLine[]>`
-          select attempt || '.' || line as id, run_id as run, attempt, line,
-            to_char(at at time zone 'UTC', ${iso}) as at, level, message, fields
-          from run_logs
+          ${selectLines(sql)}
           where run_id = ${run} and (attempt, line) > (${after.attempt}, ${after.line})
             and ${attempt === undefined ? sql`true` : sql`attempt = ${attempt}`}
           order by attempt, line
@@ -59,6 +57,13 @@ export function createRunLogs(sql: Sql, bell: Bell): RunLogs {
           order by a.attempt`),
       ]),
   };
+}
+
+export function selectLines(sql: Sql) {
+  return sql`
+    select attempt || '.' || line as id, run_id as run, attempt, line,
+      to_char(at at time zone 'UTC', ${iso}) as at, level, message, fields
+    from run_logs`;
 }
 
 /** Text in PostgreSQL holds neither NUL nor halves of pairs; a log may quote any answer. */

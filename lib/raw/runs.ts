@@ -187,7 +187,7 @@ async function commitPage(sql: Sql, run: ClaimedRun, page: JudgedPage): Promise<
  * Published is what was accepted and no longer waits: counted, so that publishing need not touch
  * the run.
  */
-function selectRun(sql: Sql) {
+export function selectRun(sql: Sql) {
   return sql`
     select id, trigger, to_char(logical_time at time zone 'UTC', ${iso}) as "logicalTime", state, attempt,
       seed, results, nat, pages - pages_before as pages, fetched, accepted, rejected,

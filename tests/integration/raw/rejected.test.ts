@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await database.sql`
-    truncate runs, raw_users, outbox, rejected_users, settled_letters restart identity cascade`;
+    truncate runs, run_attempts, run_logs, raw_users, outbox, rejected_users, settled_letters restart identity cascade`;
 });
 
 /** A run with these payloads, and the raw rows of those that are no users. */

@@ -167,7 +167,8 @@ describe("the watermark", () => {
     await migrate(it.sql);
     await it.sql`delete from migrations where name = '0005-schedule.sql'`;
     await it.sql`
-      alter table schedule drop catchup, drop max_active_runs, drop overlap, drop version, drop watermark`;
+      alter table schedule drop catchup, drop max_active_runs, drop overlap,
+        drop version cascade, drop watermark`;
     await it.sql`insert into schedule default values`;
     await it.sql`
       insert into runs (trigger, logical_time, seed, results)
