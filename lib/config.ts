@@ -97,6 +97,15 @@ const settings = {
     ),
     "auto",
   ),
+  RUNS_AT_ONCE: v.optional(whole(1, 64, "a number of runs from 1 to 64"), "4"),
+  RETRIES: v.optional(whole(0, 1000, "a number of attempts from 0 to 1000"), "5"),
+  RETRY_DELAY: v.optional(whole(0, 86_400, "a number of seconds from 0 to 86400"), "1"),
+  RETRY_EXPONENTIAL_BACKOFF: v.optional(v.picklist(["on", "off"], "on or off"), "on"),
+  MAX_RETRY_DELAY: v.optional(whole(0, 86_400, "a number of seconds from 0 to 86400"), "300"),
+  EXECUTION_TIMEOUT: v.optional(
+    whole(0, 604_800, "a number of seconds from 0, for none, to 604800"),
+    "21600",
+  ),
   SCHEDULE: v.optional(
     v.pipe(v.string(), v.check(isCron, "a cron expression of 5 or 6 fields")),
     "0 * * * *",
@@ -164,6 +173,16 @@ function grouped(env: Settings) {
       usersPerFiveMinutes: env.RATE_LIMIT === "auto" ? limitOf(env.SOURCE_URL) : env.RATE_LIMIT,
     },
     runs: { results: env.RESULTS, nat: env.NAT as readonly string[] },
+    perform: {
+      atOnce: env.RUNS_AT_ONCE,
+      policy: {
+        retries: env.RETRIES,
+        delayMs: env.RETRY_DELAY * 1000,
+        exponential: env.RETRY_EXPONENTIAL_BACKOFF === "on",
+        maxDelayMs: env.MAX_RETRY_DELAY * 1000,
+        timeoutMs: env.EXECUTION_TIMEOUT * 1000,
+      },
+    },
     schedule: { cron: env.SCHEDULE, timezone: env.SCHEDULE_TZ },
     raw: { url: env.DATABASE_URL },
     topic: {

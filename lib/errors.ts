@@ -43,6 +43,8 @@ const retryable = {
   refused: false,
   /** This worker no longer owns what it was working on. */
   fenced: false,
+  /** Somebody wanted it to end. */
+  cancelled: false,
   /** Something on this machine is missing or in the way; the message says what to do. */
   setup: false,
   /** A wrong option or setting. The process exits with 2. */

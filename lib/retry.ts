@@ -15,6 +15,8 @@ export interface RetryOptions {
   readonly baseMs?: number;
   readonly maxMs?: number;
   readonly random?: () => number;
+  /** Told of each failure that is waited out, before the wait. */
+  readonly onWait?: (failure: { readonly error: unknown; readonly ms: number }) => Promise<void>;
 }
 
 /**
@@ -33,7 +35,9 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
       return result;
     } catch (error) {
       signal.throwIfAborted();
-      await sleep(patience.failed(error), signal);
+      const ms = patience.failed(error);
+      await options.onWait?.({ error, ms });
+      await sleep(ms, signal);
     }
   }
 }

@@ -30,7 +30,7 @@ const command = {
 
 await run(command, async ({ config, log, options, signal }) => {
   const request = runRequest(options, config.runs);
-  const { http, runs: defaults } = config;
+  const { http, runs: defaults, perform } = config;
   await using server = options.once ? undefined : listenEarly(http, "PORT", log);
   await using topic = await openProducer(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal });
@@ -40,7 +40,7 @@ await run(command, async ({ config, log, options, signal }) => {
 
   if (server === undefined) {
     using progress = createProgress({ label: "ingest", unit: "users", total: request.results });
-    const doing = { worker, log, signal, onProgress: progress.show };
+    const doing = { worker, ...perform, log, signal, onProgress: progress.show };
     const ended = await ingestOnce(request, { source, runs, outbox, topic }, doing);
     const text = options.json ? jsonLine(ended) : printable(runText(ended).trimEnd());
     process.stdout.write(`${text}\n`);
@@ -52,7 +52,7 @@ await run(command, async ({ config, log, options, signal }) => {
   using _ = server.serve(createApp({ runs, schedule, checks, defaults, http, log }));
   await together(signal, [
     (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),
-    (signal) => performRuns(runs, source, { worker, log, signal }),
+    (signal) => performRuns(runs, source, { worker, ...perform, log, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),
   ]);
   return 0;

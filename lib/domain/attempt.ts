@@ -27,6 +27,32 @@ export const attemptOutcomes = [
   "lost",
 ] as const;
 
+/** How often a run is tried, and when. */
+export interface RetryPolicy {
+  /** How many attempts may fail in a row, none of them keeping a page, after the first one. */
+  readonly retries: number;
+  /** From a failed attempt to the next one; with `exponential` twice as long each time. */
+  readonly delayMs: number;
+  readonly exponential: boolean;
+  /** No delay is longer. */
+  readonly maxDelayMs: number;
+  /** How long one attempt may take; 0: as long as it likes. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Milliseconds to wait after so many failures in a row. Between half of the delay and all of it, so
+ * that runs that failed together do not come back together.
+ */
+export function retryDelayMs(
+  failures: number,
+  { delayMs, exponential, maxDelayMs }: Omit<RetryPolicy, "retries" | "timeoutMs">,
+  random: () => number = Math.random,
+): number {
+  const doubled = exponential ? delayMs * 2 ** Math.min(failures - 1, 30) : delayMs;
+  return Math.round(Math.min(doubled, maxDelayMs) * (0.5 + random() / 2));
+}
+
 /** How a worker ends an attempt, and what becomes of the run. */
 export type AttemptEnd =
   | { readonly outcome: "success" | "cancelled" }
@@ -54,7 +80,9 @@ export interface LogLine {
   readonly fields: LogFields;
 }
 export type LogLevel = "info" | "warn" | "error";
-export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
+export type LogFields = Readonly<
+  Record<string, string | number | boolean | null | readonly string[]>
+>;
 
 /** A line as it is kept. */
 export interface RunLogLine extends LogLine {

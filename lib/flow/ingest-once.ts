@@ -1,3 +1,4 @@
+import type { RetryPolicy } from "../domain/attempt.ts";
 import type { Run, RunRequest } from "../domain/run.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
@@ -21,6 +22,7 @@ export interface OnceStations {
 
 export interface OnceOptions {
   readonly worker: string;
+  readonly policy: RetryPolicy;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** Told a few times a second how many users are on the topic, and how many are kept. */
@@ -37,7 +39,7 @@ const claimMs = 1000;
 export async function ingestOnce(
   request: RunRequest,
   { source, runs, outbox, topic }: OnceStations,
-  { worker, log, signal, onProgress }: OnceOptions,
+  { worker, policy, log, signal, onProgress }: OnceOptions,
 ): Promise<Run> {
   const waiting = { what: "PostgreSQL", log, signal };
   const requestId = crypto.randomUUID();
@@ -49,7 +51,7 @@ export async function ingestOnce(
       // A service beside this may have taken it first: it does it just as well, unless it dies.
       for (; !ended(last); await sleep(claimMs, either)) {
         const run = await retry(() => runs.claim(worker, made.id), waiting);
-        if (run) await performRun(run, runs, source, { log, signal: either });
+        if (run) await performRun(run, runs, source, { policy, log, signal: either });
       }
     },
     (either) => rawToTopic(outbox, topic, { log, signal: either }),

@@ -1,5 +1,7 @@
+import type { LogFields, LogLevel } from "../domain/attempt.ts";
 import { type ClaimedRun, nextPage } from "../domain/run.ts";
 import { parseApiUser, type Rejection } from "../domain/user.ts";
+import { messageChain } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 
@@ -50,39 +52,46 @@ export interface PageStore {
   commitPage(run: ClaimedRun, page: JudgedPage): Promise<void>;
 }
 
+/** Where an attempt tells what happens in it. */
+export interface Notes {
+  /** Resolves at once, unless so many lines wait to be kept that this one has to. */
+  note(level: LogLevel, fields: LogFields, message: string): Promise<void>;
+}
+
 export interface FetchOptions {
+  readonly notes: Notes;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** How often one page is asked for before the run fails. */
-  readonly attempts?: number;
 }
 
 /**
  * Fetches what is left of a run, page after page. A crash before a page's commit fetches that page
- * again: the same seed and page give the same users. The source is retried a few times, the store
- * for ever.
+ * again: the same seed and page give the same users. The store is waited for, and a source that asks
+ * to come back later; any other failure of the source is thrown: the run is tried again as a whole.
  */
 export async function sourceToRaw(
   run: ClaimedRun,
   source: Source,
   store: PageStore,
-  { log, signal, attempts = 5 }: FetchOptions,
+  { notes, log, signal }: FetchOptions,
 ): Promise<void> {
+  const onWait = ({ error, ms }: { readonly error: unknown; readonly ms: number }) =>
+    notes.note("warn", { causes: messageChain(error), afterMs: ms }, "asked to come back later");
   let pages = run.pages;
   for (;;) {
     const next = nextPage({ results: run.results, pages });
     if (next === undefined) return;
     const page = await retry(
       () => source.fetch({ seed: run.seed, nat: run.nat, ...next }, signal),
-      { what: "the API", log, signal, attempts, baseMs: 500, maxMs: 30_000 },
+      // Being asked to come back later is no failure, and so no attempt.
+      { what: "the API", log, signal, attempts: 1, baseMs: 500, maxMs: 30_000, onWait },
     );
-    const judged = {
-      page: run.pagesBefore + next.page,
-      payloads: page.payloads,
-      users: page.users.map(judge),
-    };
+    const users = page.users.map(judge);
+    const judged = { page: run.pagesBefore + next.page, payloads: page.payloads, users };
     await retry(() => store.commitPage(run, judged), { what: "PostgreSQL", log, signal });
-    log.info({ run: run.id, page: next.page, users: page.users.length }, "page committed");
+    const rejected = users.filter((user) => "rejection" in user).length;
+    const counts = { page: next.page, users: users.length, rejected };
+    await notes.note("info", counts, "page committed");
     pages = next.page;
   }
 }

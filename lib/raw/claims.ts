@@ -15,6 +15,8 @@ export interface Claims {
   heartbeat(run: ClaimedRun): Promise<boolean>;
   /** True when somebody wants the run to end. */
   cancelRequested(run: ClaimedRun): Promise<boolean>;
+  /** Keeps lines of the attempt's log; one that is there already stays as it is. */
+  keepLines(run: Pick<ClaimedRun, "id" | "attempt">, lines: readonly LogLine[]): Promise<void>;
   /**
    * Ends the attempt and keeps the last lines of its log, all or nothing. Resolves to the state the
    * run has then: one that is to be cancelled is, unless it has succeeded. Undefined, and nothing is
@@ -41,6 +43,17 @@ export function createClaims(sql: Sql, silentAfterMs: number): Claims {
         const wanted = await sql`
           select id from runs where ${holding(sql, run)} and cancel_requested`;
         return wanted.length > 0;
+      }),
+    keepLines: ({ id, attempt }, lines) =>
+      asked("keep lines of a log", async () => {
+        await sql`
+          with noted as (
+            insert into run_logs (run_id, attempt, line, at, level, message, fields)
+            select ${id}, ${attempt}, l.line, l.at, l.level, l.message, l.fields
+            from ${linesJson(sql, lines)}
+            on conflict do nothing
+          )
+          select pg_notify('run_logs', '')`;
       }),
     finish: (run, end, lines = []) => asked("end an attempt", () => finish(sql, run, end, lines)),
   };

@@ -1,13 +1,10 @@
 import type { LogLine, LogPlace, RunAttempt, RunLogLine } from "../domain/attempt.ts";
-import type { ClaimedRun } from "../domain/run.ts";
 import type { Bell } from "./bell.ts";
 import { asked, type Sql } from "./client.ts";
 import { iso } from "./time.ts";
 
 /** What became of the attempts of runs, and what they tell, live. */
 export interface RunLogs {
-  /** Keeps lines of an attempt; one that is there already stays as it is. */
-  append(run: Pick<ClaimedRun, "id" | "attempt">, lines: readonly LogLine[]): Promise<void>;
   /** The first lines after a place, in their order; of one attempt, or of all. */
   read(
     run: number,
@@ -22,18 +19,6 @@ export interface RunLogs {
 export function createRunLogs(sql: Sql, bell: Bell): RunLogs {
   return {
     wait: bell.wait,
-    append: ({ id, attempt }, lines) =>
-      asked("keep lines of a log", async () => {
-        if (lines.length === 0) return;
-        await sql`
-          with noted as (
-            insert into run_logs (run_id, attempt, line, at, level, message, fields)
-            select ${id}, ${attempt}, l.line, l.at, l.level, l.message, l.fields
-            from ${linesJson(sql, lines)}
-            on conflict do nothing
-          )
-          select pg_notify('run_logs', '')`;
-      }),
     read: (run, { attempt, after = { attempt: 0, line: 0 }, limit }) =>
       asked("read a log", async () => [
         ...(await sql<RunLogLine[]>`

@@ -15,7 +15,7 @@ type Writable = { -readonly [K in keyof Run]: Run[K] } & {
 export interface FakeRuns extends OnceRuns {
   cancel(id: number): Promise<Run | undefined>;
   retry(id: number, options?: { readonly fromStart?: boolean }): Promise<Run | undefined>;
-  /** Lines that came with the ends of attempts. */
+  /** The lines of all attempts, each once. */
   readonly lines: readonly LogLine[];
   /** Time has come for what waits for its next attempt. */
   due(): void;
@@ -70,6 +70,10 @@ export function createFakeRuns(
       return { ...free, worker };
     },
     heartbeat: async (run) => held(run) !== undefined,
+    keepLines: async (_, kept) => {
+      const known = new Set(lines.map(({ line }) => line));
+      lines.push(...kept.filter(({ line }) => !known.has(line)));
+    },
     cancelRequested: async (run) => held(run)?.cancelRequested ?? false,
     finish: async (run, end, last = []) => {
       const mine = held(run);

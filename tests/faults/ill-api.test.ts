@@ -46,17 +46,23 @@ async function run(...met: readonly Fault[]) {
 const fault = (kind: Fault["kind"], amount = 0): Fault => ({ kind, amount, times: 1 });
 
 describe("an API that answers with", () => {
+  test("429 without Retry-After is asked again, in the same attempt", async () => {
+    const { run: done } = await run(fault("429"), fault("429"));
+    expect(done).toMatchObject({ state: "success", attempt: 1, fetched: users, accepted: users });
+  });
+
   test.each([
-    ["429 without Retry-After", fault("429")],
     ["500 in plain text", fault("500")],
     ["a page of a proxy", fault("html")],
     ["half of its JSON", fault("truncated")],
     ["a user fewer than asked for", fault("short", 1)],
     ["no user at all", fault("short", users)],
     ["a closed connection", fault("reset")],
-  ])("%s is asked again, and every user comes once", async (_, met) => {
+  ])("%s fails the attempt: the run is tried again, and every user comes once", async (_, met) => {
     const { run: done } = await run(met, met);
-    expect(done).toMatchObject({ state: "success", attempt: 1, fetched: users, accepted: users });
+    expect(done).toMatchObject({ state: "success", fetched: users, accepted: users });
+    // Where a connection that was used before is closed, Bun asks once more by itself.
+    expect(done?.attempt).toBeWithin(2, 4);
   });
 
   test("a second of silence first is waited for", async () => {

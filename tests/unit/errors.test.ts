@@ -9,7 +9,7 @@ describe("an error of a neighbour", () => {
     },
   );
 
-  test.each(["refused", "fenced", "setup", "usage"] as const)(
+  test.each(["refused", "fenced", "cancelled", "setup", "usage"] as const)(
     "with code %s does not pass",
     (code) => {
       expect(new PipelineError(code, "no").retryable).toBe(false);

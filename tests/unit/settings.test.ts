@@ -13,6 +13,13 @@ describe("readConfig", () => {
     expect(readConfig({})).toEqual({
       source: { url: "https://randomuser.me/api/1.4/", usersPerFiveMinutes: 20_000 },
       runs: { results: 1000, nat: [] },
+      perform: {
+        atOnce: 4,
+        policy: {
+          ...{ retries: 5, delayMs: 1000, exponential: true },
+          ...{ maxDelayMs: 300_000, timeoutMs: 21_600_000 },
+        },
+      },
       schedule: { cron: "0 * * * *", timezone: "UTC" },
       raw: { url: "postgres://postgres@localhost:5432/postgres" },
       topic: {
@@ -94,6 +101,12 @@ describe("readConfig", () => {
     ["RESULTS", "1e3", "a number of users from 1 to 1000000"],
     ["NAT", "gb,xx", `nationalities out of ${nationalities.join(",")}`],
     ["RATE_LIMIT", "fast", "auto, 0 for none, or a number of users per five minutes"],
+    ["RUNS_AT_ONCE", "0", "a number of runs from 1 to 64"],
+    ["RETRIES", "-1", "a number of attempts from 0 to 1000"],
+    ["RETRY_DELAY", "1.5", "a number of seconds from 0 to 86400"],
+    ["RETRY_EXPONENTIAL_BACKOFF", "2", "on or off"],
+    ["MAX_RETRY_DELAY", "86401", "a number of seconds from 0 to 86400"],
+    ["EXECUTION_TIMEOUT", "never", "a number of seconds from 0, for none, to 604800"],
     ["SCHEDULE", "61 * * * *", "a cron expression of 5 or 6 fields"],
     ["SCHEDULE_TZ", "Mars/Olympus", "an IANA time zone"],
     ["KAFKA_BROKERS", "localhost", "host:port, several separated by commas"],

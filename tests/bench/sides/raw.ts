@@ -5,6 +5,7 @@ import { readConfig } from "../../../lib/config.ts";
 import { type Page, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openRawStore } from "../../../lib/raw/postgres.ts";
+import { silentNotes as notes } from "../../performing.ts";
 import { apiUsers, never } from "../../users.ts";
 import { openWindow, tell } from "../window.ts";
 
@@ -48,7 +49,7 @@ async function throughRuns(users: number): Promise<void> {
     fetch: async ({ page, results }: { page: number; results: number }) =>
       results === pageUsers ? pageAt(page) : part(pageAt(page), results),
   };
-  await sourceToRaw(run, source, runs, { log, signal: never });
+  await sourceToRaw(run, source, runs, { notes, log, signal: never });
 }
 
 function part({ users }: Page, results: number): Page {

@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { PipelineError } from "../../../lib/errors.ts";
-import { performRun } from "../../../lib/flow/perform-runs.ts";
+import { performRun, performRuns } from "../../../lib/flow/perform-runs.ts";
 import { rawToTopic, relayOnce } from "../../../lib/flow/raw-to-topic.ts";
-import { sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
+import { type Source, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import type { Fault } from "../../../lib/local/fake-api/faults.ts";
 import { startFakeApi } from "../../../lib/local/fake-api/server.ts";
 import { silentLog as log } from "../../../lib/log.ts";
@@ -11,6 +11,7 @@ import { openSource } from "../../../lib/source/randomuser.ts";
 import { sourceContract } from "../../contracts/source.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakePublisher } from "../../fakes/publisher.ts";
+import { silentNotes as notes, policy } from "../../performing.ts";
 import { openDatabase } from "../../stations.ts";
 import { until } from "../../until.ts";
 import { never } from "../../users.ts";
@@ -39,6 +40,20 @@ async function claimed({ runs }: Awaited<ReturnType<typeof open>>, results: numb
   return run;
 }
 
+/** Performs runs until this one has ended. */
+async function performed(
+  { runs, source }: Pick<Awaited<ReturnType<typeof open>>, "runs" | "source">,
+  id: number,
+): Promise<void> {
+  const stop = new AbortController();
+  const options = { worker: "me", atOnce: 2, policy, log, signal: stop.signal };
+  const work = failureOf(performRuns(runs, source, options));
+  const ended = ["success", "failed", "cancelled"];
+  await until(async () => ended.includes((await runs.get(id))?.state ?? ""), { everyMs: 20 });
+  stop.abort(new DOMException("stopped", "AbortError"));
+  await work;
+}
+
 sourceContract("the source over HTTP", () => open());
 
 describe("a run", () => {
@@ -52,39 +67,103 @@ describe("a run", () => {
           ? it.source.fetch(...ask)
           : Promise.reject(new PipelineError("refused", "gone")),
     };
-    await failureOf(sourceToRaw(run, source, it.runs, { log, signal: never }));
+    await failureOf(sourceToRaw(run, source, it.runs, { notes, log, signal: never }));
     await it.sql`update runs set heartbeat_at = now() - interval '1 minute'`;
     const again = await it.runs.claim("second");
     expect(again).toMatchObject({ id: run.id, attempt: 2, pages: 1 });
-    if (again) await performRun(again, it.runs, it.source, { log, signal: never });
+    if (again) await performRun(again, it.runs, it.source, { policy, log, signal: never });
     expect(await it.runs.get(run.id)).toMatchObject({
       ...{ state: "success", attempt: 2, pages: 3, fetched: 10_001, accepted: 10_001 },
     });
 
     // What the first worker would have received, had it not ended.
     const whole = await claimed(it, 10_001);
-    await sourceToRaw({ ...whole, seed: run.seed }, it.source, it.runs, { log, signal: never });
+    await sourceToRaw({ ...whole, seed: run.seed }, it.source, it.runs, {
+      notes,
+      log,
+      signal: never,
+    });
     const [same] = await it.sql`
       select count(*) from raw_users a join raw_users b using (page, position, user_id)
       where a.run_id = ${run.id} and b.run_id = ${whole.id}`;
     expect(same).toEqual({ count: 10_001 });
   });
 
-  test("outlives an API that is ill for a while", async () => {
+  test("whose API fails twice and then works has three attempts, the log of each readable", async () => {
     await using it = await open(
       { kind: "500", amount: 0, times: 1 },
       { kind: "truncated", amount: 0, times: 1 },
     );
-    const run = await claimed(it, 10);
-    await performRun(run, it.runs, it.source, { log, signal: never });
-    expect(await it.runs.get(run.id)).toMatchObject({ state: "success", fetched: 10 });
+    const { id } = await it.runs.create({ trigger: "manual", results: 10, nat: [] });
+    await performed(it, id);
+    expect(await it.runs.get(id)).toMatchObject({ state: "success", attempt: 3, fetched: 10 });
+    expect((await it.logs.attempts(id)).map(({ outcome, error }) => [outcome, error])).toEqual([
+      ["failed", expect.stringContaining("answered 500")],
+      ["failed", expect.stringContaining("not JSON")],
+      ["success", null],
+    ]);
+    const messages = async (attempt: number) =>
+      (await it.logs.read(id, { attempt, limit: 100 })).map(({ message }) => message);
+    expect(await messages(1)).toEqual(["run started", "attempt failed, tried again"]);
+    expect(await messages(2)).toEqual(["run started", "attempt failed, tried again"]);
+    expect(await messages(3)).toEqual(["run started", "page committed", "run succeeded"]);
+    const [, failure] = await it.logs.read(id, { attempt: 2, limit: 2 });
+    expect(failure?.fields.causes).toEqual([
+      expect.stringContaining("characters that are not JSON"),
+      expect.stringContaining("JSON"),
+    ]);
+  });
+
+  test("that failed for good goes on, when mended, after its last page: none is fetched again", async () => {
+    await using it = await open();
+    const asked: number[] = [];
+    let broken = true;
+    const source: Source = {
+      fetch: (...ask) => {
+        asked.push(ask[0].page);
+        if (broken && ask[0].page === 2) throw new PipelineError("refused", "403");
+        return it.source.fetch(...ask);
+      },
+    };
+    const { id } = await it.runs.create({ trigger: "manual", results: 10_001, nat: [] });
+    await performed({ ...it, source }, id);
+    expect(await it.runs.get(id)).toMatchObject({ state: "failed", pages: 1, error: "403" });
+    broken = false;
+    await it.runs.retry(id);
+    await performed({ ...it, source }, id);
+    expect(asked).toEqual([1, 2, 2, 3]);
+    expect(await it.runs.get(id)).toMatchObject({ state: "success", attempt: 2, fetched: 10_001 });
+  });
+
+  test("begun anew has the same users again, with newer versions", async () => {
+    await using it = await open();
+    const { id } = await it.runs.create({ trigger: "manual", results: 20, nat: [] });
+    await performed(it, id);
+    await it.runs.retry(id, { fromStart: true });
+    await performed(it, id);
+    expect(await it.runs.get(id)).toMatchObject({ attempt: 2, pages: 1, fetched: 20 });
+    const [same] = await it.sql`
+      select count(*) from raw_users a join raw_users b using (run_id, position, user_id)
+      where a.page = 1 and b.page = 2 and b.version > a.version`;
+    expect(same).toEqual({ count: 20 });
+  });
+
+  test("is cancelled wherever it is performed, within a few seconds", async () => {
+    await using it = await open({ kind: "hang", amount: 0, times: 1 });
+    const { id } = await it.runs.create({ trigger: "manual", results: 20, nat: [] });
+    const work = performed(it, id);
+    await until(async () => (await it.runs.get(id))?.state === "running");
+    await it.runs.cancel(id);
+    await work;
+    expect(await it.runs.get(id)).toMatchObject({ state: "cancelled", fetched: 0 });
+    expect(await it.logs.attempts(id)).toMatchObject([{ outcome: "cancelled" }]);
   });
 });
 
 describe("the relay", () => {
   test("publishes again what a crash between topic and outbox left, the very same records", async () => {
     await using it = await open();
-    await sourceToRaw(await claimed(it, 100), it.source, it.runs, { log, signal: never });
+    await sourceToRaw(await claimed(it, 100), it.source, it.runs, { notes, log, signal: never });
     const topic = createFakePublisher();
     const crashing = {
       publish: async (...events: Parameters<typeof topic.publish>) => {
@@ -100,7 +179,7 @@ describe("the relay", () => {
 
   test("shares the outbox with others: each row is published once", async () => {
     await using it = await open();
-    await sourceToRaw(await claimed(it, 2000), it.source, it.runs, { log, signal: never });
+    await sourceToRaw(await claimed(it, 2000), it.source, it.runs, { notes, log, signal: never });
     const topics = [1, 2, 3].map(() => createFakePublisher());
     const stop = new AbortController();
     const relays = topics.map((topic) =>

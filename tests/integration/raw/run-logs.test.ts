@@ -15,9 +15,9 @@ const line = (number: number, message = `line ${number}`): LogLine => {
 describe("the log of a run", () => {
   test("is read by attempt, in the order of its lines, after any of them", async () => {
     await using it = await openStore();
-    await it.logs.append({ id: 7, attempt: 2 }, [line(1)]);
-    await it.logs.append({ id: 7, attempt: 1 }, [line(2), line(1), line(10)]);
-    await it.logs.append({ id: 8, attempt: 1 }, [line(1)]);
+    await it.runs.keepLines({ id: 7, attempt: 2 }, [line(1)]);
+    await it.runs.keepLines({ id: 7, attempt: 1 }, [line(2), line(1), line(10)]);
+    await it.runs.keepLines({ id: 8, attempt: 1 }, [line(1)]);
     const ids = async (options: Partial<Parameters<typeof it.logs.read>[1]>) =>
       (await it.logs.read(7, { limit: 100, ...options })).map(({ id }) => id);
     expect(await ids({})).toEqual(["1.1", "1.2", "1.10", "2.1"]);
@@ -34,8 +34,8 @@ describe("the log of a run", () => {
   test("keeps a line that is sent twice once", async () => {
     await using it = await openStore();
     const run = await claimed(it);
-    await it.logs.append(run, [line(1), line(2)]);
-    await it.logs.append(run, [line(2, "again"), line(3)]);
+    await it.runs.keepLines(run, [line(1), line(2)]);
+    await it.runs.keepLines(run, [line(2, "again"), line(3)]);
     await it.runs.finish(run, { outcome: "success" }, [line(3, "again"), line(4)]);
     const messages = (await it.logs.read(run.id, { limit: 9 })).map(({ message }) => message);
     expect(messages).toEqual(["line 1", "line 2", "line 3", "line 4"]);
@@ -45,7 +45,7 @@ describe("the log of a run", () => {
     await using it = await openStore();
     const run = await claimed(it);
     const text = "a\0b \ud83d '); drop table run_logs; -- 😀 \\u0000";
-    await it.logs.append(run, [{ ...line(1, text), fields: { text, none: null, yes: true } }]);
+    await it.runs.keepLines(run, [{ ...line(1, text), fields: { text, none: null, yes: true } }]);
     const stored = "a\\0b \ufffd '); drop table run_logs; -- 😀 \\u0000";
     expect((await it.logs.read(run.id, { limit: 1 }))[0]).toMatchObject({
       ...{ message: stored, fields: { text: stored, none: null, yes: true } },
@@ -64,7 +64,7 @@ describe("the log of a run", () => {
   test("tells who waits for it", async () => {
     await using it = await openStore();
     const waited = it.logs.wait(never);
-    await it.logs.append({ id: 1, attempt: 1 }, [line(1)]);
+    await it.runs.keepLines({ id: 1, attempt: 1 }, [line(1)]);
     await waited;
   });
 });

@@ -8,6 +8,7 @@ import { createFakeOutbox } from "../../fakes/outbox.ts";
 import { createFakePublisher } from "../../fakes/publisher.ts";
 import { createFakeRuns } from "../../fakes/runs.ts";
 import { createFakeSource } from "../../fakes/source.ts";
+import { policy } from "../../performing.ts";
 import { until } from "../../until.ts";
 import { never } from "../../users.ts";
 
@@ -35,7 +36,12 @@ function stations(topic: Publisher = createFakePublisher(), source = createFakeS
 describe("one run", () => {
   test("ends when all it accepted is on the topic", async () => {
     const topic = createFakePublisher();
-    const run = await ingestOnce(request, stations(topic), { worker: "me", log, signal: never });
+    const run = await ingestOnce(request, stations(topic), {
+      worker: "me",
+      policy,
+      log,
+      signal: never,
+    });
     expect(run).toMatchObject({ state: "success", fetched: 10, accepted: 10, published: 10 });
     expect(topic.published).toHaveLength(10);
   });
@@ -50,7 +56,7 @@ describe("one run", () => {
       },
     };
     const seen: number[] = [];
-    const options = { worker: "me", log, signal: never };
+    const options = { worker: "me", policy, log, signal: never };
     const onProgress = (published: number) => void seen.push(published);
     const once = ingestOnce(request, stations(slow), { ...options, onProgress });
     await until(() => seen.length > 0);
@@ -72,6 +78,7 @@ describe("one run", () => {
     const it = stations(topic, failing);
     const run = await ingestOnce({ ...request, results: 5001 }, it, {
       worker: "me",
+      policy,
       log,
       signal: never,
     });
@@ -94,7 +101,11 @@ describe("one run", () => {
         return undefined;
       },
     };
-    const run = await ingestOnce(request, { ...it, runs }, { worker: "me", log, signal: never });
+    const run = await ingestOnce(
+      request,
+      { ...it, runs },
+      { worker: "me", policy, log, signal: never },
+    );
     expect(run).toMatchObject({ state: "success", attempt: 2, published: 10 });
   });
 
@@ -109,7 +120,7 @@ describe("one run", () => {
           stop.abort(new DOMException("stopped", "AbortError"));
         }),
     };
-    const options = { worker: "me", log, signal: stop.signal };
+    const options = { worker: "me", policy, log, signal: stop.signal };
     const error = await failureOf(ingestOnce(request, { ...it, source: hanging }, options));
     expect(error.message).toBe("stopped");
     expect(await it.runs.get(1)).toMatchObject({ state: "queued" });

@@ -5,11 +5,11 @@ import { silentLog as log } from "../../../lib/log.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeRuns } from "../../fakes/runs.ts";
 import { createFakeSource } from "../../fakes/source.ts";
+import { silentNotes as notes } from "../../performing.ts";
 import { until } from "../../until.ts";
 import { never } from "../../users.ts";
 
-const passing = (code: "unavailable" | "bad_response" = "unavailable") =>
-  new PipelineError(code, "for now", { retryAfterMs: 0 });
+const passing = () => new PipelineError("unavailable", "for now", { retryAfterMs: 0 });
 
 async function claimed(results: number, { seed = "s-", nat = [] as string[] } = {}) {
   const runs = createFakeRuns();
@@ -32,7 +32,7 @@ describe("a run's pages", () => {
     const store = {
       commitPage: async (_: unknown, { page }: { page: number }) => void order.push(`keep ${page}`),
     };
-    await sourceToRaw(run, source, store, { log, signal: never });
+    await sourceToRaw(run, source, store, { notes, log, signal: never });
     expect(order).toEqual([
       ...["fetch 1: 5000 s- gb", "keep 1", "fetch 2: 5000 s- gb", "keep 2"],
       ...["fetch 3: 1 s- gb", "keep 3"],
@@ -42,18 +42,18 @@ describe("a run's pages", () => {
 
   test("go on after the last one that is committed", async () => {
     const { runs, run } = await claimed(5002);
-    await sourceToRaw(run, createFakeSource(), runs, { log, signal: never });
+    await sourceToRaw(run, createFakeSource(), runs, { notes, log, signal: never });
     const source = createFakeSource();
-    await sourceToRaw({ ...run, pages: 1 }, source, runs, { log, signal: never });
+    await sourceToRaw({ ...run, pages: 1 }, source, runs, { notes, log, signal: never });
     expect(source.asked.map(({ page, results }) => [page, results])).toEqual([[2, 2]]);
-    await sourceToRaw({ ...run, pages: 2 }, source, runs, { log, signal: never });
+    await sourceToRaw({ ...run, pages: 2 }, source, runs, { notes, log, signal: never });
     expect(source.asked).toHaveLength(1);
   });
 
   test("are the same users when they are fetched again", async () => {
     const ids = async () => {
       const { runs, run } = await claimed(20);
-      await sourceToRaw(run, createFakeSource(), runs, { log, signal: never });
+      await sourceToRaw(run, createFakeSource(), runs, { notes, log, signal: never });
       return runs.pages[0]?.page.users;
     };
     expect(await ids()).toEqual(await ids());
@@ -66,7 +66,7 @@ describe("a run's pages", () => {
     ).users;
     const payloads = '[ {"as":"received"} ,null, 1e2 ]';
     const source: Source = { fetch: async () => ({ payloads, users: [ada, null, 100] }) };
-    await sourceToRaw(run, source, runs, { log, signal: never });
+    await sourceToRaw(run, source, runs, { notes, log, signal: never });
     expect(runs.pages[0]?.page).toMatchObject({
       payloads,
       users: [
@@ -79,32 +79,36 @@ describe("a run's pages", () => {
 });
 
 describe("a source that fails", () => {
-  test("is asked again, for the same page", async () => {
+  test("by asking to come back later is asked again, for the same page, however often", async () => {
     const { runs, run } = await claimed(5);
-    const source = createFakeSource(passing(), passing("bad_response"));
-    await sourceToRaw(run, source, runs, { log, signal: never });
-    expect(source.asked.map(({ page, seed }) => `${seed}${page}`)).toEqual(["s-1", "s-1", "s-1"]);
+    const later = () => new PipelineError("rate_limited", "later", { retryAfterMs: 0 });
+    const source = createFakeSource(...Array.from({ length: 9 }, later));
+    const noted: unknown[] = [];
+    const notes = { note: async (...line: readonly unknown[]) => void noted.push(line) };
+    await sourceToRaw(run, source, runs, { notes, log, signal: never });
+    expect(source.asked.map(({ page, seed }) => `${seed}${page}`)).toEqual(Array(10).fill("s-1"));
     expect(runs.pages).toHaveLength(1);
+    expect(noted).toHaveLength(10);
+    expect(noted[0]).toEqual([
+      "warn",
+      { causes: ["later"], afterMs: 0 },
+      "asked to come back later",
+    ]);
+    expect(noted[9]).toEqual(["info", { page: 1, users: 5, rejected: 0 }, "page committed"]);
   });
 
-  test("is asked as often as allowed, then its last error ends the run", async () => {
-    const { runs, run } = await claimed(5);
-    const last = passing("bad_response");
-    const source = createFakeSource(passing(), passing(), last, passing());
-    expect(
-      await failureOf(sourceToRaw(run, source, runs, { log, signal: never, attempts: 3 })),
-    ).toBe(last);
-    expect(source.asked).toHaveLength(3);
-    expect(runs.pages).toEqual([]);
-  });
-
-  test("for good is not asked again", async () => {
-    const { runs, run } = await claimed(5);
-    const refused = new PipelineError("refused", "403");
-    const source = createFakeSource(refused);
-    expect(await failureOf(sourceToRaw(run, source, runs, { log, signal: never }))).toBe(refused);
-    expect(source.asked).toHaveLength(1);
-  });
+  test.each(["unavailable", "timeout", "bad_response", "refused"] as const)(
+    "in another way, such as %s, is not asked again here",
+    async (code) => {
+      const { runs, run } = await claimed(5);
+      const failure = new PipelineError(code, "500", { retryAfterMs: 0 });
+      const source = createFakeSource(failure);
+      const work = sourceToRaw(run, source, runs, { notes, log, signal: never });
+      expect(await failureOf(work)).toBe(failure);
+      expect(source.asked).toHaveLength(1);
+      expect(runs.pages).toEqual([]);
+    },
+  );
 
   test("is no longer waited for when the signal aborts", async () => {
     const { runs, run } = await claimed(5);
@@ -112,7 +116,7 @@ describe("a source that fails", () => {
     const source = createFakeSource(
       new PipelineError("rate_limited", "wait", { retryAfterMs: 3_600_000 }),
     );
-    const fetching = failureOf(sourceToRaw(run, source, runs, { log, signal: stop.signal }));
+    const fetching = failureOf(sourceToRaw(run, source, runs, { notes, log, signal: stop.signal }));
     await until(() => source.asked.length === 1);
     stop.abort(new DOMException("stopped", "AbortError"));
     expect((await fetching).message).toBe("stopped");
@@ -128,7 +132,7 @@ describe("a store that fails", () => {
       commitPage: (...page: Parameters<typeof runs.commitPage>) =>
         failures-- > 0 ? Promise.reject(passing()) : runs.commitPage(...page),
     };
-    await sourceToRaw(run, source, ailing, { log, signal: never });
+    await sourceToRaw(run, source, ailing, { notes, log, signal: never });
     expect(source.asked).toHaveLength(1);
     expect(runs.pages).toHaveLength(1);
   });
@@ -146,7 +150,7 @@ describe("a store that fails", () => {
       },
     };
     const keeping = failureOf(
-      sourceToRaw(run, createFakeSource(), down, { log, signal: stop.signal }),
+      sourceToRaw(run, createFakeSource(), down, { notes, log, signal: stop.signal }),
     );
     await until(() => calls === 1);
     stop.abort(new DOMException("stopped", "AbortError"));
@@ -158,7 +162,7 @@ describe("a store that fails", () => {
     runs.silence(run.id);
     await runs.claim("other");
     const error = await failureOf(
-      sourceToRaw(run, createFakeSource(), runs, { log, signal: never }),
+      sourceToRaw(run, createFakeSource(), runs, { notes, log, signal: never }),
     );
     expect(error).toMatchObject({ code: "fenced" });
   });
