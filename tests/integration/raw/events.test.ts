@@ -46,8 +46,8 @@ describe("an event is noted", () => {
       message: "page kept",
       fields: { page: 1 },
     } as const;
-    await it.logs.append(run, [line, { ...line, line: 2 }]);
-    await it.logs.append(run, [line]);
+    await it.runs.keepLines(run, [line, { ...line, line: 2 }]);
+    await it.runs.keepLines(run, [line]);
     expect(await changes(it, position)).toEqual([
       {
         id: position + 1,
