@@ -1,5 +1,5 @@
-import { Cron } from "croner";
 import * as v from "valibot";
+import { isCron, isTimeZone } from "./cron.ts";
 import { nationalities } from "./domain/run-request.ts";
 import { PipelineError } from "./errors.ts";
 import { jsonLine } from "./printable.ts";
@@ -232,24 +232,6 @@ function jsonOr(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
-  }
-}
-
-function isCron(pattern: string): boolean {
-  try {
-    const fields = pattern.trim().split(/\s+/).length;
-    return (fields === 5 || fields === 6) && new Cron(pattern, { paused: true }).nextRun() !== null;
-  } catch {
-    return false;
-  }
-}
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -5,25 +5,39 @@ import { republish } from "../lib/flow/republish.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
+import { scheduleCommand, scheduleOptions } from "../lib/schedule/commands.ts";
+import { createBackfillDesk, createScheduleDesk } from "../lib/schedule/desk.ts";
 import { openProducer } from "../lib/topic/producer.ts";
 
 const command = {
   name: "runs",
-  about: "Runs: look at them, try a failed one again, send what is kept through the topic again.",
-  positionals: "list|show ID|retry ID|republish",
+  about: "Runs, their schedule and backfills; what is kept, through the topic again.",
+  positionals:
+    "list|show ID|retry ID|republish|schedule|pause|resume|next|backfill [list|show ID|cancel ID]",
   options: {
     run: { type: "string", value: "N", about: "republish: the rows of this run" },
-    from: { type: "string", value: "T", about: "republish: rows fetched from this time on" },
-    to: { type: "string", value: "T", about: "republish: and before this one" },
-    "dry-run": { type: "boolean", about: "republish: only count" },
+    from: { type: "string", value: "T", about: "republish, backfill: from this time on" },
+    to: { type: "string", value: "T", about: "republish, backfill: and before this one" },
+    "dry-run": { type: "boolean", about: "republish, backfill: only count or list" },
+    ...scheduleOptions,
     json: { type: "boolean", about: "print JSON" },
   },
 } as const;
 
-await run(command, async ({ config, log, options, positionals: [action, id], signal }) => {
+await run(command, async ({ config, log, options, positionals, signal }) => {
+  const [action, id] = positionals;
   const print = (data: object, text: string) =>
     void process.stdout.write(options.json ? `${JSON.stringify(data)}\n` : text);
   const open = () => openRawStore(config.raw, { log, signal });
+  const scheduled = scheduleCommand(positionals, options, config.runs);
+  if (scheduled) {
+    await using raw = await open();
+    const schedule = createScheduleDesk(raw.schedule);
+    const backfills = createBackfillDesk(raw.backfills, raw.schedule);
+    const { data, text } = await scheduled({ schedule, backfills });
+    print(data, text);
+    return 0;
+  }
   switch (action) {
     case "list": {
       await using raw = await open();
@@ -55,5 +69,5 @@ await run(command, async ({ config, log, options, positionals: [action, id], sig
       return 0;
     }
   }
-  throw new PipelineError("usage", "runs: expected list, show ID, retry ID or republish");
+  throw new PipelineError("usage", `runs: expected ${command.positionals}`);
 });

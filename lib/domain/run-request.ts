@@ -6,6 +6,18 @@ export const nationalities = [
   ..."AU BR CA CH DE DK ES FI FR GB IE IN IR MX NL NO NZ RS TR UA US".toLowerCase().split(" "),
 ] as const;
 
+const users = "a number of users from 1 to 1000000";
+export const Results = v.pipe(
+  v.number(users),
+  v.integer(users),
+  v.minValue(1, users),
+  v.maxValue(1_000_000, users),
+);
+export const Nat = v.array(
+  v.picklist(nationalities, `one of ${nationalities.join(",")}`),
+  "a list of nationalities",
+);
+
 /**
  * A run that somebody asks for, by HTTP or on the command line; what is left out comes from the
  * settings.
@@ -15,20 +27,8 @@ export const NewRun = v.pipe(
   v.check((body) => !Array.isArray(body), "an object, not a list"),
   v.strictObject(
     {
-      results: v.optional(
-        v.pipe(
-          v.number("a number of users from 1 to 1000000"),
-          v.integer("a number of users from 1 to 1000000"),
-          v.minValue(1, "a number of users from 1 to 1000000"),
-          v.maxValue(1_000_000, "a number of users from 1 to 1000000"),
-        ),
-      ),
-      nat: v.optional(
-        v.array(
-          v.picklist(nationalities, `one of ${nationalities.join(",")}`),
-          "a list of nationalities",
-        ),
-      ),
+      results: v.optional(Results),
+      nat: v.optional(Nat),
       seed: v.optional(
         v.pipe(v.string("a text"), v.regex(/^[\x21-\x7e]{1,64}$/, "1 to 64 printable characters")),
       ),

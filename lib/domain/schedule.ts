@@ -17,7 +17,10 @@ export interface Schedule {
 export type Overlap = (typeof overlaps)[number];
 export const overlaps = ["skip", "queue"] as const;
 
-export type ScheduleSettings = Omit<Schedule, "version">;
+/** What may be changed; what is left out stays. */
+export type ScheduleChanges = {
+  readonly [K in keyof Omit<Schedule, "version">]?: Schedule[K] | undefined;
+};
 
 /** The schedule and how far it has come, at one moment. */
 export interface Standing extends Schedule {

@@ -1,5 +1,5 @@
 import { seedOf } from "../domain/run.ts";
-import type { Decision, Schedule, ScheduleSettings, Standing } from "../domain/schedule.ts";
+import type { Decision, Schedule, ScheduleChanges, Standing } from "../domain/schedule.ts";
 import type { Bell } from "./bell.ts";
 import { asked, type Sql } from "./client.ts";
 
@@ -20,7 +20,7 @@ export interface SharedSchedule {
    * changed, when the version is not the one expected.
    */
   change(
-    settings: Partial<ScheduleSettings>,
+    settings: ScheduleChanges,
     options?: { readonly version?: number },
   ): Promise<Schedule | undefined>;
   standing(): Promise<Standing>;
@@ -91,7 +91,7 @@ async function makeDefault(sql: Sql): Promise<void> {
   await sql`insert into schedule default values on conflict do nothing`;
 }
 
-async function change(sql: Sql, settings: Partial<ScheduleSettings>, version?: number) {
+async function change(sql: Sql, settings: ScheduleChanges, version?: number) {
   await makeDefault(sql);
   const { cron, timezone, paused, catchup, maxActiveRuns, overlap } = settings;
   const expected = version ?? null;

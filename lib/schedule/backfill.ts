@@ -18,6 +18,12 @@ export interface BackfillStore {
   create(request: BackfillRequest, runs: readonly BackfillRun[]): Promise<Backfill>;
 }
 
+/** What a backfill lists, and what was made of it: null where it only lists, or lists nothing. */
+export interface Backfilled {
+  readonly backfill: Backfill | null;
+  readonly runs: readonly BackfillRun[];
+}
+
 /** A year of hours has 8,760; the runs of a backfill are made in one transaction. */
 export const mostTimes = 10_000;
 
@@ -31,14 +37,13 @@ export interface BackfillOptions {
 
 /**
  * Queues a run for each logical time of the range that is due and has none, and those that are to be
- * run again. Gives what it lists, in the order in which they run; no backfill where that is nothing,
- * or where it only lists. Fails with `usage` when the range has too many logical times.
+ * run again. Gives what it lists, in the order in which they run. Fails with `usage` when the range has too many logical times.
  */
 export async function backfill(
   request: BackfillRequest,
   store: BackfillStore,
   options: BackfillOptions,
-): Promise<{ readonly backfill: Backfill | null; readonly runs: readonly BackfillRun[] }> {
+): Promise<Backfilled> {
   const times = await logicalTimes(request, options);
   const runs = listed(times, await store.runsBetween(request), request);
   const nothing = options.dryRun || runs.length === 0;

@@ -10,6 +10,11 @@ export function nextTick({ cron, timezone }: Ticks, after: Date): Date | undefin
   return new Cron(cron, { timezone, paused: true }).nextRun(after) ?? undefined;
 }
 
+/** The next logical times after `after`, so many if there are. */
+export function ticksAfter({ cron, timezone }: Ticks, after: Date, count: number): readonly Date[] {
+  return new Cron(cron, { timezone, paused: true }).nextRuns(count, after);
+}
+
 /** The logical times after `after` and up to `last`, oldest first, at most `limit` of them. */
 export function ticksBetween(
   { cron, timezone }: Ticks,
