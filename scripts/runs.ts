@@ -1,73 +1,61 @@
-import { republishSelection, runId } from "../lib/arguments.ts";
-import { runText } from "../lib/domain/run.ts";
+import { republishSelection } from "../lib/arguments.ts";
 import { PipelineError } from "../lib/errors.ts";
 import { republish } from "../lib/flow/republish.ts";
+import { print } from "../lib/print.ts";
+import { jsonLine } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
+import { runCommand, runOptions } from "../lib/run-commands.ts";
 import { scheduleCommand, scheduleOptions } from "../lib/schedule/commands.ts";
 import { createBackfillDesk, createScheduleDesk } from "../lib/schedule/desk.ts";
 import { openProducer } from "../lib/topic/producer.ts";
 
 const command = {
   name: "runs",
-  about: "Runs, their schedule and backfills; what is kept, through the topic again.",
+  about:
+    "Runs and their logs, their schedule and backfills; what is kept, through the topic again.",
   positionals:
-    "list|show ID|retry ID|republish|schedule|pause|resume|next|backfill [list|show ID|cancel ID]",
+    "list|show ID|logs ID|trigger|retry ID|cancel ID|schedule|pause|resume|next|backfill [list|show ID|cancel ID]|republish",
   options: {
+    ...runOptions,
+    ...scheduleOptions,
     run: { type: "string", value: "N", about: "republish: the rows of this run" },
     from: { type: "string", value: "T", about: "republish, backfill: from this time on" },
     to: { type: "string", value: "T", about: "republish, backfill: and before this one" },
+    results: { type: "string", value: "N", about: "trigger, backfill: users a run (RESULTS)" },
+    nat: { type: "string", value: "gb,us", about: "trigger, backfill: nationalities (NAT)" },
+    limit: { type: "string", value: "N", about: "list, next, backfill list: so many" },
     "dry-run": { type: "boolean", about: "republish, backfill: only count or list" },
-    ...scheduleOptions,
     json: { type: "boolean", about: "print JSON" },
   },
 } as const;
 
 await run(command, async ({ config, log, options, positionals, signal }) => {
-  const [action, id] = positionals;
-  const print = (data: object, text: string) =>
-    void process.stdout.write(options.json ? `${JSON.stringify(data)}\n` : text);
-  const open = () => openRawStore(config.raw, { log, signal });
+  const { json = false, "dry-run": dryRun = false } = options;
+  const asked = runCommand(positionals, options, config.runs);
   const scheduled = scheduleCommand(positionals, options, config.runs);
+  const selection = positionals[0] === "republish" && republishSelection(options);
+  if (!asked && !scheduled && !selection) {
+    throw new PipelineError("usage", `runs: expected ${command.positionals}`);
+  }
+  await using raw = await openRawStore(config.raw, { log, signal });
+  if (asked) await asked({ ...raw, print, json, signal });
   if (scheduled) {
-    await using raw = await open();
     const schedule = createScheduleDesk(raw.schedule);
     const backfills = createBackfillDesk(raw.backfills, raw.schedule);
     const { data, text } = await scheduled({ schedule, backfills });
-    print(data, text);
-    return 0;
+    await print(json ? `${jsonLine(data)}\n` : text);
   }
-  switch (action) {
-    case "list": {
-      await using raw = await open();
-      const runs = await raw.runs.list({ limit: 25 });
-      print(runs, runs.map(runText).join(""));
-      return 0;
-    }
-    case "show":
-    case "retry": {
-      const number = runId(id);
-      await using raw = await open();
-      const found = action === "show" ? await raw.runs.get(number) : await raw.runs.retry(number);
-      if (!found) throw new PipelineError("refused", `there is no run ${number}`);
-      print(found, runText(found));
-      return 0;
-    }
-    case "republish": {
-      const selection = republishSelection(options);
-      await using raw = await open();
-      const { rows } = await raw.kept.count(selection);
-      if (!options["dry-run"] && rows > 0) {
-        await using topic = await openProducer(config.topic, { log, signal });
-        using progress = createProgress({ label: "republish", unit: "users", total: rows });
-        const stations = { kept: raw.kept, outbox: raw.outbox, topic };
-        await republish(selection, stations, { log, signal, onProgress: progress.show });
-      }
-      const done = options["dry-run"] ? "to republish" : "republished";
-      print({ rows, dryRun: options["dry-run"] ?? false }, `${rows} rows ${done}\n`);
-      return 0;
-    }
+  if (!selection) return 0;
+  const { rows } = await raw.kept.count(selection);
+  if (!dryRun && rows > 0) {
+    await using topic = await openProducer(config.topic, { log, signal });
+    using progress = createProgress({ label: "republish", unit: "users", total: rows });
+    const stations = { kept: raw.kept, outbox: raw.outbox, topic };
+    await republish(selection, stations, { log, signal, onProgress: progress.show });
   }
-  throw new PipelineError("usage", `runs: expected ${command.positionals}`);
+  const text = `${rows} rows ${dryRun ? "to republish" : "republished"}`;
+  await print(`${json ? JSON.stringify({ rows, dryRun }) : text}\n`);
+  return 0;
 });

@@ -103,3 +103,11 @@ export function parseLogId(id: string): LogPlace | undefined {
   const [, attempt, line] = /^(\d{1,9})\.(\d{1,9})$/.exec(id) ?? [];
   return attempt === undefined ? undefined : { attempt: Number(attempt), line: Number(line) };
 }
+
+/** A line in one line, for people: "2026-01-31T12:00:00.000Z  2.17  warn   waiting  afterMs=500". */
+export function logLineText({ at, id, level, message, fields }: RunLogLine): string {
+  const values = Object.entries(fields).map(([name, value]) => {
+    return `${name}=${Array.isArray(value) ? value.join(": ") : value}`;
+  });
+  return [at, id, level.padEnd(5), message, ...values].join("  ");
+}

@@ -133,3 +133,51 @@ describe("retry", () => {
     });
   });
 });
+
+describe("runs", () => {
+  test("are started, followed, looked at and cancelled from the command line", async () => {
+    await using it = await open();
+    const settings = { ...it.settings, SCHEDULE: "0 0 1 1 *", RETRIES: "0" };
+    const runs = <T>(...args: string[]) => jsonOf<T>("runs", args, settings);
+    const made = await runs<Run>("trigger", "--results", "7", "--seed", "mine-", "--nat", "gb");
+    expect(made).toMatchObject({ state: "queued", results: 7, seed: "mine-", nat: ["gb"] });
+    const id = String(made.id);
+    await using follower = startScript("runs", ["logs", id, "--follow"], settings);
+    await using ingest = startScript("ingest", [], settings);
+    const { exitCode, stdout } = await follower.end();
+    expect(exitCode).toBe(0);
+    expect(stdout.trim().split("\n")).toEqual([
+      expect.stringContaining("1.1  info   run started"),
+      expect.stringMatching(/1\.2 {2}info {3}page committed {2}page=1 {2}users=7/),
+      expect.stringContaining("1.3  info   run succeeded"),
+    ]);
+    expect(await runs("show", id)).toMatchObject({
+      ...{ state: "success", attempts: [{ attempt: 1, outcome: "success", pages: 1 }] },
+    });
+    const again = await runs<Run>("retry", id, "--from-start");
+    expect(again).toMatchObject({ state: "queued", fetched: 0 });
+    const done = async () => (await runs<Run>("show", id)).state === "success";
+    await until(done, { everyMs: 100 });
+    expect((await ingest.end("SIGTERM")).exitCode).toBe(0);
+
+    const other = await runs<Run>("trigger");
+    expect(await runs("cancel", String(other.id))).toMatchObject({ state: "cancelled" });
+    const ids = async (...args: string[]) => (await runs<Run[]>("list", ...args)).map((r) => r.id);
+    expect(await ids("--state", "cancelled,failed")).toEqual([other.id]);
+    expect(await ids("--before", String(other.id), "--limit", "5")).toEqual([made.id]);
+    const { stdout: text } = await runScript("runs", ["logs", id, "--attempt", "2"], settings);
+    expect(text.trim().split("\n")).toHaveLength(3);
+  });
+
+  test.each([
+    [["logs", "--attempt", "1"], "expected the number of a run"],
+    [["logs", "1", "--attempt", "x"], "--attempt="],
+    [["list", "--state", "done"], "--state="],
+    [["trigger", "--results", "0"], "--results="],
+    [["cancel", "1", "2"], "runs: expected list|"],
+  ])("%j is wrong usage", async (args, words) => {
+    const { exitCode, stderr } = await runScript("runs", args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(words);
+  });
+});
