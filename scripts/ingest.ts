@@ -3,7 +3,9 @@ import { runText } from "../lib/domain/run.ts";
 import { ingestOnce } from "../lib/flow/ingest-once.ts";
 import { performRuns } from "../lib/flow/perform-runs.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
+import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
 import { createApp } from "../lib/http/app.ts";
+import { createEventHub } from "../lib/http/event-hub.ts";
 import { listenEarly } from "../lib/http/listen.ts";
 import { jsonLine, printable } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
@@ -13,6 +15,7 @@ import { run } from "../lib/run.ts";
 import { scheduleRuns } from "../lib/schedule/scheduler.ts";
 import { openSource } from "../lib/source/randomuser.ts";
 import { together } from "../lib/together.ts";
+import { watchTopics } from "../lib/topic/figures.ts";
 import { openProducer } from "../lib/topic/producer.ts";
 
 const command = {
@@ -48,9 +51,13 @@ await run(command, async ({ config, log, options, signal }) => {
   }
 
   await retry(() => schedule.apply(config.schedule), { what: "PostgreSQL", log, signal });
+  await using topics = watchTopics(config.topic, { log, signal });
+  const pipeline = watchPipeline({ raw, topic: topics, now: () => new Date() });
+  const events = createEventHub({ feed: raw.events, pipeline, log });
   const checks = { PostgreSQL: raw.ping };
-  using _ = server.serve(createApp({ runs, schedule, checks, defaults, http, log }));
+  using _ = server.serve(createApp({ ...raw, pipeline, events, checks, defaults, http, log }));
   await together(signal, [
+    events.run,
     (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),
     (signal) => performRuns(runs, source, { worker, ...perform, log, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),

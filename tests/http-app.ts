@@ -1,3 +1,4 @@
+import type { Pipeline } from "../lib/domain/pipeline.ts";
 import { type Run, type RunFilter, type RunRequest, seedOf } from "../lib/domain/run.ts";
 import { type AppDeps, createApp } from "../lib/http/app.ts";
 import { silentLog } from "../lib/log.ts";
@@ -9,6 +10,7 @@ export function testApp(over: Partial<AppDeps> = {}) {
   const created: RunRequest[] = [];
   const asked: RunFilter[] = [];
   const kept: Run[] = [];
+  const opened: Parameters<AppDeps["events"]["open"]>[] = [];
   const ids = new Map<string, number>();
   const runs = {
     get: async (id: number) => kept.find((run) => run.id === id),
@@ -30,6 +32,13 @@ export function testApp(over: Partial<AppDeps> = {}) {
   const app = createApp({
     runs,
     schedule: { get: async () => ({ cron: "0 * * * *", timezone: "UTC", paused: false }) },
+    pipeline: { now: async () => standing },
+    events: {
+      open: (...wanted) => {
+        opened.push(wanted);
+        return new Blob(["retry: 2000\n\n"]).stream();
+      },
+    },
     checks: {},
     defaults: { results: 1000, nat: ["gb"] },
     http: { token: "", auth: "on" },
@@ -42,8 +51,16 @@ export function testApp(over: Partial<AppDeps> = {}) {
     body: unknown,
     headers: Record<string, string> = {},
   ) => app.request(path, { method, body: JSON.stringify(body), headers: { ...json, ...headers } });
-  return { app, request: app.request, send, created, asked };
+  return { app, request: app.request, send, created, asked, opened };
 }
+
+const standing: Pipeline = {
+  at: "2026-01-01T00:00:00.000Z",
+  runs: { queued: 1, running: 0, success: 0, failed: 0, cancelled: 0, skipped: 0 },
+  raw: { rows: 5, rejected: 0, pending: 2, oldestPendingSeconds: 0.5, rowsPerSecond: null },
+  topic: { records: 3, deadLetters: 0, recordsPerSecond: 1.5 },
+  table: null,
+};
 
 function queuedRun(id: number, { results, nat, seed = seedOf({ id }) }: RunRequest): Run {
   return {

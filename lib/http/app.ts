@@ -4,12 +4,13 @@ import type { Log } from "../log.ts";
 import { guardedApp, type Protection } from "./guards.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { openApiRoute } from "./openapi.ts";
+import { type PipelineDeps, pipelineRoutes } from "./pipeline-routes.ts";
 import { problem } from "./problem.ts";
 import { type RunRoutesDeps, runRoutes } from "./runs-routes.ts";
 import { type ScheduleDesk, scheduleRoutes } from "./schedule-routes.ts";
 
 /** What the routes show and change. */
-export interface AppDeps extends RunRoutesDeps {
+export interface AppDeps extends RunRoutesDeps, PipelineDeps {
   readonly schedule: ScheduleDesk;
   /** Whether its neighbours answer, for `/readyz`. */
   readonly checks: Readiness["checks"];
@@ -18,12 +19,13 @@ export interface AppDeps extends RunRoutesDeps {
 }
 
 /** The HTTP API of the service. Listens to nothing. */
-export function createApp({ runs, schedule, checks, defaults, http, log }: AppDeps): Hono {
+export function createApp(deps: AppDeps): Hono {
+  const { http, log } = deps;
   const app = guardedApp(http);
-  app.route("/", healthRoutes({ log, checks, http }));
-
-  app.route("/", runRoutes({ runs, defaults }));
-  app.route("/", scheduleRoutes(schedule));
+  app.route("/", healthRoutes(deps));
+  app.route("/", runRoutes(deps));
+  app.route("/", scheduleRoutes(deps.schedule));
+  app.route("/", pipelineRoutes(deps));
   app.route("/", openApiRoute(app, http));
 
   app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));

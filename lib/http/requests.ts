@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { runStates, triggers } from "../domain/run.ts";
+import { eventTypes } from "./event-text.ts";
 
 /** The id of a run or backfill in a path. Routes take digits alone: all else is no page. */
 export const Id = v.object({
@@ -58,6 +59,30 @@ export const NewRunHeaders = v.object({
       v.string(),
       v.regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 printable characters"),
       v.description("Asking again with the same key and the same body gives the same run."),
+    ),
+  ),
+});
+
+export const EventQuery = v.strictObject({
+  types: v.optional(oneOrMore(eventTypes, "Only events of these types."), eventTypes.join()),
+  run: v.optional(
+    v.pipe(
+      v.string("one run"),
+      v.regex(/^\d{1,15}$/, "the id of a run"),
+      v.transform(Number),
+      v.description("Only events of this run, and of its log."),
+    ),
+  ),
+});
+
+export const EventHeaders = v.object({
+  // Browsers send it back as it came; none at first.
+  "last-event-id": v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,15}$/, "the id of an event"),
+      v.transform(Number),
+      v.description("Goes on after this event."),
     ),
   ),
 });

@@ -1,12 +1,14 @@
 import type { Config } from "../config.ts";
 import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
 import type { Ledger } from "../flow/verify.ts";
+import type { RawFigures } from "../flow/watch-pipeline.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { type Backfills, createBackfills } from "./backfills.ts";
 import { openListener } from "./bell.ts";
 import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client.ts";
 import { createEventLog, type EventLog } from "./events.ts";
+import { readFigures } from "./figures.ts";
 import { openLedger } from "./ledger.ts";
 import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
@@ -27,6 +29,8 @@ export interface RawStore extends AsyncDisposable {
   readonly schedule: SharedSchedule;
   readonly backfills: Backfills;
   readonly rejected: RejectedRows;
+  /** How it stands. */
+  figures(): Promise<RawFigures>;
   /** Compares what was received with what arrived. */
   openLedger(): Promise<Ledger & AsyncDisposable>;
   /** Remembers what became of dead letters. */
@@ -88,6 +92,7 @@ export async function openRawStore(
     backfills: createBackfills(sql),
     kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),
+    figures: () => readFigures(sql),
     openLedger: () => openLedger(config.url),
     openLetterIndex: () => openLetterIndex(slow, config.url),
     sample: (count) =>

@@ -1,0 +1,45 @@
+import type { Config } from "../config.ts";
+import type { TopicFigures } from "../flow/watch-pipeline.ts";
+import type { TopicOptions } from "./kafka.ts";
+import { openReader, type Reader } from "./reader.ts";
+import type { Watermarks } from "./watermarks.ts";
+
+/** How the topics stand and how far the group has come. */
+export interface TopicWatch extends AsyncDisposable {
+  /** Waits for Kafka as long as it is down. */
+  figures(): Promise<TopicFigures>;
+}
+
+/** Connects when it is first asked: most processes never are. */
+export function watchTopics(config: Config["topic"], options: TopicOptions): TopicWatch {
+  let opening: Promise<Reader> | undefined;
+  return {
+    figures: async () => {
+      opening ??= openReader(config, options);
+      const reader = await opening;
+      const marks = await reader.watermarks(config.name);
+      const letters = await reader.watermarks(config.deadLetters);
+      const committed = await reader.committed(config.name);
+      let [consumed, lag] = [0, 0];
+      for (const [partition, { low, high }] of marks) {
+        // Nothing was committed, or what was has expired meanwhile.
+        const next = Math.max(low, committed.get(partition) ?? 0);
+        consumed += next;
+        lag += Math.max(0, high - next);
+      }
+      return {
+        topic: { records: held(marks), deadLetters: held(letters) },
+        table: { consumed, lag },
+        written: [...marks.values()].reduce((sum, { high }) => sum + high, 0),
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      const reader = await opening?.catch(() => undefined);
+      await reader?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function held(marks: Watermarks): number {
+  return [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
+}

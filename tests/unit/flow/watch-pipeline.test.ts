@@ -1,0 +1,106 @@
+import { describe, expect, test } from "bun:test";
+import { PipelineError } from "../../../lib/errors.ts";
+import {
+  type RawFigures,
+  type TopicFigures,
+  watchPipeline,
+} from "../../../lib/flow/watch-pipeline.ts";
+import { failureOf } from "../../failure.ts";
+
+const runs = { queued: 0, running: 1, success: 0, failed: 0, cancelled: 0, skipped: 0 };
+const raw = { rows: 10, rejected: 1, pending: 4, oldestPendingSeconds: 0.5 };
+
+/** A pipeline of made-up figures, at a made-up time. */
+function watched() {
+  const state = { ms: 0, received: 100, consumed: 30, written: 50, asked: 0 };
+  const figures = {
+    raw: (): Promise<RawFigures> => {
+      state.asked += 1;
+      return Promise.resolve({ runs, raw, received: state.received });
+    },
+    topic: (): Promise<TopicFigures> => {
+      const { written, consumed } = state;
+      const table = { consumed, lag: written - consumed };
+      return Promise.resolve({ topic: { records: 50, deadLetters: 2 }, table, written });
+    },
+  };
+  const { now } = watchPipeline({
+    raw: { figures: () => figures.raw() },
+    topic: { figures: () => figures.topic() },
+    now: () => new Date(state.ms),
+  });
+  return { now, state, figures };
+}
+
+describe("the pipeline", () => {
+  test("is what the stations say, with no rates at first", async () => {
+    expect(await watched().now()).toEqual({
+      at: "1970-01-01T00:00:00.000Z",
+      runs,
+      raw: { ...raw, rowsPerSecond: null },
+      topic: { records: 50, deadLetters: 2, recordsPerSecond: null },
+      table: { consumed: 30, lag: 20, recordsPerSecond: null },
+    });
+  });
+
+  test("has the rates of the last seconds", async () => {
+    const { now, state } = watched();
+    await now();
+    Object.assign(state, { ms: 2000, received: 300, written: 150, consumed: 35 });
+    expect(await now()).toMatchObject({
+      raw: { rowsPerSecond: 100 },
+      topic: { recordsPerSecond: 50 },
+      table: { recordsPerSecond: 2.5 },
+    });
+    // After the window only what was seen in it counts.
+    Object.assign(state, { ms: 60_000 });
+    expect(await now()).toMatchObject({ raw: { rowsPerSecond: null } });
+    Object.assign(state, { ms: 62_000 });
+    expect(await now()).toMatchObject({ raw: { rowsPerSecond: 0 } });
+  });
+
+  test("has no negative rates, for a topic made anew", async () => {
+    const { now, state } = watched();
+    await now();
+    Object.assign(state, { ms: 1000, written: 0, consumed: 0 });
+    expect(await now()).toMatchObject({ topic: { recordsPerSecond: 0 } });
+  });
+
+  test("is asked for once a second, however many want to know", async () => {
+    const { now, state } = watched();
+    const [one, other] = await Promise.all([now(), now()]);
+    expect(other).toBe(one);
+    Object.assign(state, { ms: 999 });
+    await now();
+    expect(state.asked).toBe(1);
+    Object.assign(state, { ms: 1000 });
+    await now();
+    expect(state.asked).toBe(2);
+  });
+
+  test("has no topic and no table while Kafka does not answer, and asks it no second time", async () => {
+    const { now, state, figures } = watched();
+    const answer = Promise.withResolvers<TopicFigures>();
+    let asked = 0;
+    const topic = figures.topic;
+    figures.topic = () => {
+      asked += 1;
+      return answer.promise;
+    };
+    expect(await now()).toMatchObject({ raw: { rows: 10 }, topic: null, table: null });
+    state.ms = 5000;
+    answer.resolve(await topic());
+    expect(await now()).toMatchObject({ topic: { records: 50 } });
+    expect(asked).toBe(1);
+  });
+
+  test("rejects while PostgreSQL does not answer, and answers when it does", async () => {
+    const { now, state, figures } = watched();
+    const good = figures.raw;
+    figures.raw = () => Promise.reject(new PipelineError("unavailable", "down"));
+    expect((await failureOf(now())).message).toBe("down");
+    figures.raw = good;
+    state.ms = 1000;
+    expect(await now()).toMatchObject({ raw: { rows: 10 } });
+  });
+});
