@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { isCron, isTimeZone } from "./cron.ts";
 import { type BackfillRequest, backfillOrders, reprocesses } from "./domain/backfill.ts";
+import { Moment } from "./domain/moment.ts";
 import { Nat, Results } from "./domain/run-request.ts";
 import { overlaps } from "./domain/schedule.ts";
 
@@ -38,21 +39,14 @@ export const ScheduleChange = v.pipe(
   ),
 );
 
-const time = "a time such as 2026-01-31T12:00:00Z";
-const Time = v.pipe(
-  v.string(time),
-  v.isoTimestamp(time),
-  v.check((text) => !Number.isNaN(Date.parse(text)), time),
-);
-
 /** A backfill that somebody asks for: the logical times from `from` on, and before `to`. */
 export const NewBackfill = v.pipe(
   v.unknown(),
   v.check((body) => !Array.isArray(body), "an object, not a list"),
   v.strictObject(
     {
-      from: Time,
-      to: Time,
+      from: Moment,
+      to: Moment,
       reprocess: v.optional(v.picklist(reprocesses, reprocesses.join(", ")), "none"),
       order: v.optional(v.picklist(backfillOrders, backfillOrders.join(" or ")), "oldest"),
       maxActiveRuns: v.optional(ActiveRuns, 1),
@@ -71,6 +65,5 @@ export function backfillRequest(
 ): BackfillRequest {
   const { from, to, reprocess, order, maxActiveRuns } = asked;
   const { results = defaults.results, nat = defaults.nat } = asked;
-  const range = { from: new Date(from), to: new Date(to) };
-  return { ...range, reprocess, order, maxActiveRuns, results, nat };
+  return { from, to, reprocess, order, maxActiveRuns, results, nat };
 }

@@ -12,6 +12,7 @@ import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { retry } from "../lib/retry.ts";
 import { run } from "../lib/run.ts";
+import { createBackfillDesk, createScheduleDesk } from "../lib/schedule/desk.ts";
 import { scheduleRuns } from "../lib/schedule/scheduler.ts";
 import { openSource } from "../lib/source/randomuser.ts";
 import { together } from "../lib/together.ts";
@@ -54,8 +55,14 @@ await run(command, async ({ config, log, options, signal }) => {
   await using topics = watchTopics(config.topic, { log, signal });
   const pipeline = watchPipeline({ raw, topic: topics, now: () => new Date() });
   const events = createEventHub({ feed: raw.events, pipeline, log });
+  const desks = {
+    schedule: createScheduleDesk(schedule),
+    backfills: createBackfillDesk(raw.backfills, schedule),
+  };
   const checks = { PostgreSQL: raw.ping };
-  using _ = server.serve(createApp({ ...raw, pipeline, events, checks, defaults, http, log }));
+  using _ = server.serve(
+    createApp({ ...raw, ...desks, pipeline, events, checks, defaults, http, log }),
+  );
   await together(signal, [
     events.run,
     (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),

@@ -1,37 +1,25 @@
+import type { RunLogLine } from "../lib/domain/attempt.ts";
+import type { Backfill } from "../lib/domain/backfill.ts";
 import type { Pipeline } from "../lib/domain/pipeline.ts";
 import { type Run, type RunFilter, type RunRequest, seedOf } from "../lib/domain/run.ts";
+import { PipelineError } from "../lib/errors.ts";
 import { type AppDeps, createApp } from "../lib/http/app.ts";
 import { silentLog } from "../lib/log.ts";
 
 export const json = { "content-type": "application/json" };
 
-/** The service's app over neighbours in memory; what it asked of them is in `created` and `asked`. */
+const midnight = "2026-01-01T00:00:00.000Z";
+const none = { queued: 0, running: 0, success: 0, failed: 0, cancelled: 0, skipped: 0 };
+
+/** The service's app over neighbours in memory; what it asked of them is in `created` and the like. */
 export function testApp(over: Partial<AppDeps> = {}) {
-  const created: RunRequest[] = [];
-  const asked: RunFilter[] = [];
-  const kept: Run[] = [];
+  const desk = runsInMemory();
   const opened: Parameters<AppDeps["events"]["open"]>[] = [];
-  const ids = new Map<string, number>();
-  const runs = {
-    get: async (id: number) => kept.find((run) => run.id === id),
-    create: async (request: RunRequest) => {
-      created.push(request);
-      const again = kept.find(({ id }) => ids.get(request.requestId ?? "") === id);
-      if (again) return again;
-      const made = queuedRun(kept.length + 1, request);
-      if (request.requestId) ids.set(request.requestId, made.id);
-      kept.unshift(made);
-      return made;
-    },
-    list: async (filter: RunFilter) => {
-      asked.push(filter);
-      const { before = Number.POSITIVE_INFINITY, limit } = filter;
-      return kept.filter(({ id }) => id < before).slice(0, limit);
-    },
-  };
   const app = createApp({
-    runs,
-    schedule: { get: async () => ({ cron: "0 * * * *", timezone: "UTC", paused: false }) },
+    runs: desk.runs,
+    logs: logsInMemory(),
+    schedule: scheduleInMemory(),
+    backfills: backfillsInMemory(),
     pipeline: { now: async () => standing },
     events: {
       open: (...wanted) => {
@@ -45,18 +33,113 @@ export function testApp(over: Partial<AppDeps> = {}) {
     log: silentLog,
     ...over,
   });
-  const send = (
-    method: string,
-    path: string,
-    body: unknown,
-    headers: Record<string, string> = {},
-  ) => app.request(path, { method, body: JSON.stringify(body), headers: { ...json, ...headers } });
-  return { app, request: app.request, send, created, asked, opened };
+  const send = (method: string, path: string, body?: unknown, headers = {}) =>
+    app.request(path, {
+      method,
+      headers: { ...(body === undefined ? {} : json), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  return { app, request: app.request, send, opened, created: desk.created, asked: desk.asked };
+}
+
+function runsInMemory() {
+  const created: RunRequest[] = [];
+  const asked: RunFilter[] = [];
+  const kept: Run[] = [];
+  const ids = new Map<string, number>();
+  const get = async (id: number) => kept.find((run) => run.id === id);
+  const moved = async (id: number, state: Run["state"], from: readonly Run["state"][]) => {
+    const run = await get(id);
+    if (run && !from.includes(run.state)) {
+      throw new PipelineError("refused", `run ${id} is ${run.state}`);
+    }
+    return run && Object.assign(run, { state });
+  };
+  const runs: AppDeps["runs"] = {
+    get,
+    create: async (request) => {
+      created.push(request);
+      const again = kept.find(({ id }) => ids.get(request.requestId ?? "") === id);
+      if (again) return again;
+      const made = queuedRun(kept.length + 1, request);
+      if (request.requestId) ids.set(request.requestId, made.id);
+      kept.unshift(made);
+      return made;
+    },
+    list: async (filter) => {
+      asked.push(filter);
+      const { before = Number.POSITIVE_INFINITY, limit } = filter;
+      return kept.filter(({ id }) => id < before).slice(0, limit);
+    },
+    cancel: (id) => moved(id, "cancelled", ["queued", "running", "cancelled"]),
+    retry: (id, { fromStart }) =>
+      moved(id, "queued", fromStart ? ["cancelled", "success"] : ["cancelled"]),
+  };
+  return { runs, created, asked };
+}
+
+/** Every run has told five lines in each of two attempts. */
+function logsInMemory(): AppDeps["logs"] {
+  const lines = [1, 2].flatMap((attempt) =>
+    [1, 2, 3, 4, 5].map((line) => ({
+      ...{ attempt, line, id: `${attempt}.${line}`, at: midnight, level: "info" as const },
+      ...{ message: "page kept", fields: { page: line, last: false, why: null } },
+    })),
+  );
+  return {
+    attempts: async () => [],
+    read: async (run, { attempt, after = { attempt: 0, line: 0 }, limit }) =>
+      lines
+        .filter((each) => attempt === undefined || each.attempt === attempt)
+        .filter((each) => (each.attempt - after.attempt || each.line - after.line) > 0)
+        .slice(0, limit)
+        .map((each): RunLogLine => ({ ...each, run })),
+  };
+}
+
+function scheduleInMemory(): AppDeps["schedule"] {
+  const schedule = {
+    ...{ cron: "0 * * * *", timezone: "UTC", paused: false, catchup: false, maxActiveRuns: 1 },
+    ...{ overlap: "queue" as const, version: 1, next: midnight, watermark: midnight, active: 0 },
+  };
+  return {
+    get: async () => ({ ...schedule }),
+    change: async (settings, { version } = {}) => {
+      if (version !== undefined && version !== schedule.version) return undefined;
+      Object.assign(schedule, settings, { version: schedule.version + 1 });
+      return { ...schedule };
+    },
+  };
+}
+
+function backfillsInMemory(): AppDeps["backfills"] {
+  const kept: Backfill[] = [];
+  const get = async (id: number) => kept.find((backfill) => backfill.id === id);
+  return {
+    get,
+    create: async ({ from, to, reprocess, order, maxActiveRuns }, { dryRun }) => {
+      const runs = [{ logicalTime: from.toISOString(), id: null, state: null }];
+      if (dryRun) return { backfill: null, runs };
+      const made: Backfill = {
+        ...{ id: kept.length + 1, from: from.toISOString(), to: to.toISOString() },
+        ...{ reprocess, order, maxActiveRuns, state: "running", runs: 1 },
+        ...{ states: { ...none, queued: 1 }, createdAt: midnight, cancelledAt: null },
+      };
+      kept.unshift(made);
+      return { backfill: made, runs };
+    },
+    list: async ({ limit, before = Number.POSITIVE_INFINITY }) =>
+      kept.filter(({ id }) => id < before).slice(0, limit),
+    cancel: async (id) => {
+      const found = await get(id);
+      return found && Object.assign(found, { state: "cancelled", cancelledAt: midnight });
+    },
+  };
 }
 
 const standing: Pipeline = {
-  at: "2026-01-01T00:00:00.000Z",
-  runs: { queued: 1, running: 0, success: 0, failed: 0, cancelled: 0, skipped: 0 },
+  at: midnight,
+  runs: { ...none, queued: 1 },
   raw: { rows: 5, rejected: 0, pending: 2, oldestPendingSeconds: 0.5, rowsPerSecond: null },
   topic: { records: 3, deadLetters: 0, recordsPerSecond: 1.5 },
   table: null,
@@ -76,6 +159,6 @@ function queuedRun(id: number, { results, nat, seed = seedOf({ id }) }: RunReque
     },
     ...{ pages: 0, fetched: 0, accepted: 0, rejected: 0, published: 0, error: null },
     ...{ errorChain: [], notBefore: null, cancelRequested: false, worker: null, heartbeatAt: null },
-    ...{ createdAt: "2026-01-01T00:00:00.000Z", startedAt: null, finishedAt: null, seconds: null },
+    ...{ createdAt: midnight, startedAt: null, finishedAt: null, seconds: null },
   };
 }

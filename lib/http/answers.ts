@@ -1,5 +1,8 @@
 import * as v from "valibot";
+import { attemptOutcomes } from "../domain/attempt.ts";
+import { backfillOrders, backfillStates, reprocesses } from "../domain/backfill.ts";
 import { runStates, triggers } from "../domain/run.ts";
+import { overlaps } from "../domain/schedule.ts";
 
 /* What the routes answer. Objects are closed: a test holds the real answers to these. */
 
@@ -57,13 +60,118 @@ export const RunPageAnswer = v.pipe(
   v.metadata({ ref: "RunPage" }),
 );
 
+const attempt = v.pipe(whole, v.minValue(1));
+
+export const LogAnswer = v.pipe(
+  v.strictObject({
+    lines: v.array(
+      v.strictObject({
+        id: v.pipe(v.string(), v.description("Attempt and line.")),
+        run: whole,
+        attempt,
+        line: whole,
+        at: time,
+        level: v.picklist(["info", "warn", "error"]),
+        message: v.string(),
+        fields: v.record(v.string(), v.nullable(v.union([v.string(), v.number(), v.boolean()]))),
+      }),
+    ),
+    next: v.pipe(
+      v.nullable(v.string()),
+      v.description("The cursor of what comes after these lines, now or later."),
+    ),
+    more: v.pipe(v.boolean(), v.description("Whether some of that is there already.")),
+  }),
+  v.metadata({ ref: "Log" }),
+);
+
+export const AttemptsAnswer = v.pipe(
+  v.strictObject({
+    attempts: v.array(
+      v.strictObject({
+        run: whole,
+        attempt,
+        worker: v.string(),
+        outcome: v.picklist(attemptOutcomes),
+        error: v.nullable(v.string()),
+        errorChain: v.array(v.string()),
+        pages: v.pipe(whole, v.description("Pages that were committed in it.")),
+        startedAt: time,
+        finishedAt: v.nullable(time),
+        seconds: v.number(),
+      }),
+    ),
+  }),
+  v.metadata({ ref: "Attempts" }),
+);
+
 export const ScheduleAnswer = v.pipe(
   v.strictObject({
     cron: v.string(),
     timezone: v.string(),
     paused: v.boolean(),
+    catchup: v.pipe(
+      v.boolean(),
+      v.description(
+        "Whether every logical time that was missed is made up for, or only the newest.",
+      ),
+    ),
+    maxActiveRuns: whole,
+    overlap: v.picklist(overlaps),
+    version: v.pipe(whole, v.description("Grows with each change of what stands above; the ETag.")),
+    next: v.pipe(
+      v.nullable(time),
+      v.description("The next logical time; null while it is paused."),
+    ),
+    watermark: v.pipe(time, v.description("All logical times up to here are dealt with.")),
+    active: v.pipe(whole, v.description("Scheduled runs that wait or are performed.")),
   }),
   v.metadata({ ref: "Schedule" }),
+);
+
+export const BackfillAnswer = v.pipe(
+  v.strictObject({
+    id: whole,
+    from: time,
+    to: time,
+    reprocess: v.picklist(reprocesses),
+    order: v.picklist(backfillOrders),
+    maxActiveRuns: whole,
+    state: v.picklist(backfillStates),
+    runs: v.pipe(whole, v.description("Runs that were made or begun again.")),
+    states: v.pipe(
+      v.strictObject(v.entriesFromList(runStates, whole)),
+      v.description("How many of its runs are in each state; what was removed since is in none."),
+    ),
+    createdAt: time,
+    cancelledAt: v.nullable(time),
+  }),
+  v.metadata({ ref: "Backfill" }),
+);
+
+export const BackfilledAnswer = v.pipe(
+  v.strictObject({
+    backfill: v.pipe(
+      v.nullable(BackfillAnswer),
+      v.description("Null for a dry run, and where there is nothing to run."),
+    ),
+    runs: v.array(
+      v.strictObject({
+        logicalTime: time,
+        id: v.pipe(
+          v.nullable(whole),
+          v.description("The run that begins again; null for a new one."),
+        ),
+        state: v.nullable(v.picklist(runStates)),
+      }),
+    ),
+  }),
+  v.metadata({ ref: "Backfilled" }),
+);
+
+export const BackfillPageAnswer = v.pipe(
+  v.strictObject({ backfills: v.array(BackfillAnswer), next }),
+  v.metadata({ ref: "BackfillPage" }),
 );
 
 const rate = v.pipe(

@@ -1,16 +1,18 @@
 import type { Hono } from "hono";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { type BackfillRoutesDeps, backfillRoutes } from "./backfill-routes.ts";
 import { guardedApp, type Protection } from "./guards.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { openApiRoute } from "./openapi.ts";
 import { type PipelineDeps, pipelineRoutes } from "./pipeline-routes.ts";
 import { problem } from "./problem.ts";
-import { type RunRoutesDeps, runRoutes } from "./runs-routes.ts";
+import { runRoutes } from "./run-routes.ts";
+import { type RunRoutesDeps, runsRoutes } from "./runs-routes.ts";
 import { type ScheduleDesk, scheduleRoutes } from "./schedule-routes.ts";
 
 /** What the routes show and change. */
-export interface AppDeps extends RunRoutesDeps, PipelineDeps {
+export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps {
   readonly schedule: ScheduleDesk;
   /** Whether its neighbours answer, for `/readyz`. */
   readonly checks: Readiness["checks"];
@@ -23,8 +25,10 @@ export function createApp(deps: AppDeps): Hono {
   const { http, log } = deps;
   const app = guardedApp(http);
   app.route("/", healthRoutes(deps));
+  app.route("/", runsRoutes(deps));
   app.route("/", runRoutes(deps));
   app.route("/", scheduleRoutes(deps.schedule));
+  app.route("/", backfillRoutes(deps));
   app.route("/", pipelineRoutes(deps));
   app.route("/", openApiRoute(app, http));
 
@@ -33,8 +37,18 @@ export function createApp(deps: AppDeps): Hono {
     if (error instanceof PipelineError && error.retryable) {
       return problem(c, { status: 503, title: "Not ready", detail: log.conceal(error.message) });
     }
+    if (error instanceof PipelineError && error.code in ours) {
+      const { status, title } = ours[error.code as keyof typeof ours];
+      return problem(c, { status, title, detail: log.conceal(error.message) });
+    }
     log.error({ path: c.req.path, error: Bun.inspect(error) }, "request failed");
     return problem(c, { status: 500, title: "A fault of ours; the log says more" });
   });
   return app;
 }
+
+/** What a flow refuses because of how things stand, or because of what was asked. */
+const ours = {
+  refused: { status: 409, title: "Not as things stand" },
+  usage: { status: 422, title: "Not to be done" },
+} as const;

@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { parseLogId } from "../domain/attempt.ts";
+import { Moment } from "../domain/moment.ts";
 import { runStates, triggers } from "../domain/run.ts";
 import { eventTypes } from "./event-text.ts";
 
@@ -6,14 +8,6 @@ import { eventTypes } from "./event-text.ts";
 export const Id = v.object({
   id: v.pipe(v.string(), v.regex(/^\d{1,15}$/, "a number"), v.transform(Number)),
 });
-
-/** A moment, as ISO 8601 with a time zone; between the years 1 and 9999. */
-export const Moment = v.pipe(
-  v.string("a time such as 2026-01-31T12:00:00Z"),
-  v.isoTimestamp("a time such as 2026-01-31T12:00:00Z"),
-  v.check(isMoment, "a time such as 2026-01-31T12:00:00Z"),
-  v.transform((text) => new Date(text)),
-);
 
 const limit = v.optional(
   v.pipe(
@@ -53,12 +47,65 @@ export const RunList = v.strictObject({
   to: v.optional(v.pipe(Moment, v.description("Only runs that stand for an earlier time."))),
 });
 
-export const NewRunHeaders = v.object({
+/** The run is tried again from its first page, with the same users. */
+export const Retry = body(
+  { fromStart: v.optional(v.boolean("true or false"), false) },
+  "an object with fromStart and nothing else",
+);
+
+export const LogQuery = v.strictObject({
+  attempt: v.optional(
+    v.pipe(
+      v.string("one attempt"),
+      v.regex(/^\d{1,9}$/, "the number of an attempt"),
+      v.transform(Number),
+      v.description("Only lines of this attempt."),
+    ),
+  ),
+  cursor: v.optional(
+    v.pipe(
+      v.string("one cursor"),
+      v.regex(/^\d{1,9}\.\d{1,9}$/, "what an answer gave as `next`"),
+      v.transform(parseLogId),
+      v.description("Only lines after this one: what an answer gave as `next`."),
+    ),
+  ),
+  limit: v.optional(
+    v.pipe(
+      v.string("one number from 1 to 1000"),
+      v.regex(/^([1-9]\d{0,2}|1000)$/, "a number from 1 to 1000"),
+      v.transform(Number),
+    ),
+    "100",
+  ),
+});
+
+export const CancelBackfill = body(
+  {
+    running: v.pipe(
+      v.optional(v.boolean("true or false"), false),
+      v.description("Whether its runs that are performed end too."),
+    ),
+  },
+  "an object with running and nothing else",
+);
+
+export const ScheduleHeaders = v.object({
+  "if-match": v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^(\*|"\d{1,9}")$/, "the ETag of the schedule, or *"),
+      v.description("Changes the schedule only where it still is the one of this ETag."),
+    ),
+  ),
+});
+
+export const KeyHeaders = v.object({
   "idempotency-key": v.optional(
     v.pipe(
       v.string(),
       v.regex(/^[\x21-\x7e]{1,255}$/, "1 to 255 printable characters"),
-      v.description("Asking again with the same key and the same body gives the same run."),
+      v.description("Asking again with the same key and the same body makes nothing more."),
     ),
   ),
 });
@@ -87,6 +134,15 @@ export const EventHeaders = v.object({
   ),
 });
 
+/** A list counts as an object to valibot. */
+function body<E extends v.ObjectEntries>(entries: E, expected: string) {
+  return v.pipe(
+    v.unknown(),
+    v.check((given) => !Array.isArray(given), expected),
+    v.strictObject(entries, expected),
+  );
+}
+
 function oneOrMore<const Name extends string>(names: readonly Name[], about: string) {
   const any = `(${names.join("|")})`;
   const expected = `one or more of ${names.join(",")}`;
@@ -96,13 +152,4 @@ function oneOrMore<const Name extends string>(names: readonly Name[], about: str
     v.transform((text) => text.split(",") as Name[]),
     v.description(about),
   );
-}
-
-function isMoment(text: string): boolean {
-  const [time, day] = [Date.parse(text), Date.parse(text.slice(0, 10))];
-  if (Number.isNaN(time) || Number.isNaN(day)) return false;
-  const year = new Date(time).getUTCFullYear();
-  // The 31st of February is a day of March to some.
-  const exists = new Date(day).toISOString().startsWith(text.slice(0, 10));
-  return exists && year >= 1 && year <= 9999;
 }

@@ -1,12 +1,13 @@
-import { createHash } from "node:crypto";
 import { Hono } from "hono";
+import type { LogPlace, RunAttempt, RunLogLine } from "../domain/attempt.ts";
 import type { Run, RunFilter, RunRequest } from "../domain/run.ts";
 import { seedOf } from "../domain/run.ts";
 import { NewRun } from "../domain/run-request.ts";
 import { RunAnswer, RunPageAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
+import { requestIdOf } from "./keys.ts";
 import { problem } from "./problem.ts";
-import { Id, NewRunHeaders, RunList } from "./requests.ts";
+import { KeyHeaders, RunList } from "./requests.ts";
 import { valid } from "./valid.ts";
 
 /** Runs, as those who look at them and ask for them see them. */
@@ -14,19 +15,31 @@ export interface RunDesk {
   create(request: RunRequest): Promise<Run>;
   get(id: number): Promise<Run | undefined>;
   list(filter: RunFilter): Promise<readonly Run[]>;
+  /** Rejects with `refused` as things stand; undefined when there is none. */
+  retry(id: number, options: { readonly fromStart: boolean }): Promise<Run | undefined>;
+  cancel(id: number): Promise<Run | undefined>;
+}
+
+/** What became of their attempts, and what these tell. */
+export interface LogDesk {
+  attempts(run: number): Promise<readonly RunAttempt[]>;
+  read(
+    run: number,
+    options: { readonly attempt?: number; readonly after?: LogPlace; readonly limit: number },
+  ): Promise<readonly RunLogLine[]>;
 }
 
 export interface RunRoutesDeps {
   readonly runs: RunDesk;
+  readonly logs: LogDesk;
   /** What a run asks for when its request does not say. */
   readonly defaults: Pick<RunRequest, "results" | "nat">;
 }
 
 const tag = "runs";
-const unknown = { 404: "There is no such run" };
 
 /** `/api/runs`: asks for runs and looks at them. */
-export function runRoutes({ runs, defaults }: RunRoutesDeps): Hono {
+export function runsRoutes({ runs, defaults }: RunRoutesDeps): Hono {
   const app = new Hono();
 
   app.post(
@@ -38,7 +51,7 @@ export function runRoutes({ runs, defaults }: RunRoutesDeps): Hono {
       headers: { 202: { location: "The address of the run" } },
       problems: { 415: "Not JSON", 422: "Not a run, or the key was used for another one" },
     }),
-    valid("header", NewRunHeaders, "Not a key"),
+    valid("header", KeyHeaders, "Not a key"),
     valid("json", NewRun, "Not a run"),
     async (c) => {
       const { results = defaults.results, nat = defaults.nat, seed } = c.req.valid("json");
@@ -46,7 +59,7 @@ export function runRoutes({ runs, defaults }: RunRoutesDeps): Hono {
       const made = await runs.create({
         ...{ trigger: "manual", results, nat },
         ...(seed === undefined ? {} : { seed }),
-        ...(key === undefined ? {} : { requestId: uuidOf(key) }),
+        ...(key === undefined ? {} : { requestId: requestIdOf(key) }),
       });
       const sameSeed = made.seed === (seed ?? seedOf({ id: made.id }));
       if (!sameSeed || made.results !== results || made.nat.join() !== nat.join()) {
@@ -82,32 +95,5 @@ export function runRoutes({ runs, defaults }: RunRoutesDeps): Hono {
       return c.json({ runs: page, next: last ? String(last.id) : null });
     },
   );
-
-  app.get(
-    "/api/runs/:id{[0-9]{1,15}}",
-    described({
-      tag,
-      summary: "One run",
-      answers: { 200: ["The run", RunAnswer] },
-      problems: unknown,
-    }),
-    valid("param", Id, "Not an id"),
-    async (c) => {
-      const run = await runs.get(c.req.valid("param").id);
-      return run ? c.json(run) : problem(c, { status: 404, title: "No such run" });
-    },
-  );
   return app;
-}
-
-/** The same key gives the same id, and no id of another key is guessed. */
-function uuidOf(key: string): string {
-  const hex = createHash("sha256").update(key).digest("hex");
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20, 32),
-  ].join("-");
 }

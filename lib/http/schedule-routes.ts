@@ -1,24 +1,60 @@
 import { Hono } from "hono";
 import type * as v from "valibot";
+import type { ScheduleChanges } from "../domain/schedule.ts";
+import { ScheduleChange } from "../schedule-request.ts";
 import { ScheduleAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
+import { problem } from "./problem.ts";
+import { ScheduleHeaders } from "./requests.ts";
+import { valid } from "./valid.ts";
 
-/** The schedule, as those who look at it see it. */
+type ScheduleView = v.InferOutput<typeof ScheduleAnswer>;
+
+/** The schedule, as those who look at it and change it see it. */
 export interface ScheduleDesk {
-  get(): Promise<v.InferOutput<typeof ScheduleAnswer>>;
+  get(): Promise<ScheduleView>;
+  /** Undefined, and nothing is changed, when the version is not the one expected. */
+  change(
+    settings: ScheduleChanges,
+    options?: { readonly version?: number },
+  ): Promise<ScheduleView | undefined>;
 }
+
+const tag = "schedule";
+const answers = { 200: ["The schedule", ScheduleAnswer] } as const;
+const headers = { 200: { etag: "Names what can be changed, as it stands: see If-Match" } };
 
 /** `/api/schedule`: when runs are made. */
 export function scheduleRoutes(schedule: ScheduleDesk): Hono {
   const app = new Hono();
   app.get(
     "/api/schedule",
+    described({ tag, summary: "The schedule as it stands", answers, headers }),
+    async (c) => {
+      const now = await schedule.get();
+      return c.json(now, 200, { etag: etagOf(now) });
+    },
+  );
+  app.patch(
+    "/api/schedule",
     described({
-      tag: "schedule",
-      summary: "The schedule as it stands",
-      answers: { 200: ["The schedule", ScheduleAnswer] },
+      ...{ tag, answers, headers },
+      summary: "Changes the schedule, for all instances at once",
+      problems: { 412: "It was changed meanwhile", 415: "Not JSON", 422: "Not a change" },
     }),
-    async (c) => c.json(await schedule.get()),
+    valid("header", ScheduleHeaders, "Not an ETag"),
+    valid("json", ScheduleChange, "Not a change"),
+    async (c) => {
+      const match = c.req.valid("header")["if-match"] ?? "*";
+      const expected = match === "*" ? {} : { version: Number(match.slice(1, -1)) };
+      const now = await schedule.change(c.req.valid("json"), expected);
+      if (now) return c.json(now, 200, { etag: etagOf(now) });
+      return problem(c, { status: 412, title: "The schedule was changed meanwhile" });
+    },
   );
   return app;
+}
+
+function etagOf({ version }: ScheduleView): string {
+  return `"${version}"`;
 }

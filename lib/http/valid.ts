@@ -16,16 +16,17 @@ type Valid<P extends Place, S extends v.GenericSchema> = MiddlewareHandler<
 /**
  * Lets a request through whose body, query, headers or path are what the schema says, and describes
  * them in the OpenAPI document. Others are answered 422, with each field that is wrong; a body of
- * another type than JSON 415. An empty body counts as `{}`.
+ * another type than JSON 415. An empty body counts as `{}`; it needs no type where it is optional.
  */
 export function valid<const P extends Place, S extends v.GenericSchema>(
   place: P,
   schema: S,
   title: string,
+  { optional = false }: { readonly optional?: boolean } = {},
 ): Valid<P, S> {
   const handler: Valid<P, S> = async (c, next) => {
     // No page of another origin can send JSON without asking first.
-    if (place === "json" && !/^application\/json\b/i.test(c.req.header("content-type") ?? "")) {
+    if (place === "json" && !(await isJson(c, optional))) {
       return problem(c, { status: 415, title: "The content type must be application/json" });
     }
     const parsed = v.safeParse(schema, await given(c, place), { abortPipeEarly: true });
@@ -36,6 +37,12 @@ export function valid<const P extends Place, S extends v.GenericSchema>(
     return next();
   };
   return Object.assign(handler, { [uniqueSymbol]: { target: place, ...resolver(schema) } });
+}
+
+async function isJson(c: Context, optional: boolean): Promise<boolean> {
+  const type = c.req.header("content-type");
+  if (type === undefined && optional && (await c.req.text()) === "") return true;
+  return /^application\/json\b/i.test(type ?? "");
 }
 
 function given(c: Context, place: Place): unknown {

@@ -196,9 +196,14 @@ describe("a page that is not there", () => {
   });
 });
 
+const failingSchedule = (error: Error) => {
+  const fail = () => Promise.reject(error);
+  return { get: fail, change: fail };
+};
+
 describe("a failure", () => {
   const failing = (error: Error, log: Log = silentLog) =>
-    app({ schedule: { get: () => Promise.reject(error) }, log }).request("/api/schedule");
+    app({ schedule: failingSchedule(error), log }).request("/api/schedule");
 
   test("that will pass is 503, with the reason", async () => {
     const answer = await failing(new PipelineError("unavailable", "PostgreSQL, read: down"));

@@ -1,0 +1,150 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { testApp } from "../../http-app.ts";
+
+setDefaultTimeout(60_000);
+
+describe("a run", () => {
+  test("is cancelled, tried again, and refuses what does not fit its state with 409", async () => {
+    const { send } = testApp();
+    await send("POST", "/api/runs", {});
+    const act = async (what: string, body?: object) => {
+      const answer = await send("POST", `/api/runs/1/${what}`, body);
+      return [answer.status, ((await answer.json()) as { state?: string; detail?: string }).state];
+    };
+    expect(await act("retry")).toEqual([409, undefined]);
+    expect(await act("cancel")).toEqual([202, "cancelled"]);
+    expect(await act("retry", { fromStart: true })).toEqual([202, "queued"]);
+  });
+
+  test.each(["retry", "cancel"])("that is not there: %s is 404", async (what) => {
+    expect((await testApp().send("POST", `/api/runs/7/${what}`)).status).toBe(404);
+  });
+
+  test.each([[{ fromStart: "yes" }], [{ from: 1 }], [[]]])(
+    "is not tried again for %j",
+    async (body) => {
+      const { send } = testApp();
+      await send("POST", "/api/runs", {});
+      expect((await send("POST", "/api/runs/1/retry", body)).status).toBe(422);
+    },
+  );
+
+  test("tells its log page by page, and where it goes on later", async () => {
+    const { send, request } = testApp();
+    await send("POST", "/api/runs", {});
+    const page = async (query: string) => {
+      const log = (await (await request(`/api/runs/1/log${query}`)).json()) as {
+        lines: { id: string }[];
+        next: string | null;
+        more: boolean;
+      };
+      return { ...log, lines: log.lines.map(({ id }) => id) };
+    };
+    expect(await page("?limit=6")).toEqual({
+      ...{ lines: ["1.1", "1.2", "1.3", "1.4", "1.5", "2.1"], next: "2.1", more: true },
+    });
+    expect(await page("?limit=6&cursor=2.1")).toEqual({
+      ...{ lines: ["2.2", "2.3", "2.4", "2.5"], next: "2.5", more: false },
+    });
+    expect(await page("?cursor=2.5")).toEqual({ lines: [], next: "2.5", more: false });
+    expect(await page("?attempt=2&limit=1")).toEqual({ lines: ["2.1"], next: "2.1", more: true });
+  });
+
+  test.each(["limit=0", "limit=1001", "cursor=2", "cursor=a.b", "attempt=x"])(
+    "refuses its log for ?%s",
+    async (query) => {
+      expect((await testApp().request(`/api/runs/1/log?${query}`)).status).toBe(422);
+    },
+  );
+});
+
+describe("the schedule", () => {
+  test("is changed where it still is the one that was looked at", async () => {
+    const { send, request } = testApp();
+    const etag = (await request("/api/schedule")).headers.get("etag") ?? "";
+    expect(etag).toBe('"1"');
+    const change = (body: object, headers = {}) => send("PATCH", "/api/schedule", body, headers);
+    const changed = await change({ paused: true, cron: "*/5 * * * *" }, { "if-match": etag });
+    expect(changed.headers.get("etag")).toBe('"2"');
+    expect(await changed.json()).toMatchObject({
+      paused: true,
+      cron: "*/5 * * * *",
+      overlap: "queue",
+    });
+    expect((await change({ paused: false }, { "if-match": etag })).status).toBe(412);
+    expect(await (await request("/api/schedule")).json()).toMatchObject({ paused: true });
+    expect((await change({ paused: false }, { "if-match": "*" })).status).toBe(200);
+    expect((await change({ catchup: true })).status).toBe(200);
+    expect((await change({ catchup: false }, { "if-match": "4" })).status).toBe(422);
+  });
+
+  test.each<[object, string]>([
+    [{ cron: "hourly" }, "cron"],
+    [{ timezone: "Mars/Olympus" }, "timezone"],
+    [{ maxActiveRuns: 0 }, "maxActiveRuns"],
+    [{ overlap: "both" }, "overlap"],
+    [{ version: 3 }, "version"],
+  ])("is not changed to %j", async (body, path) => {
+    const answer = await testApp().send("PATCH", "/api/schedule", body);
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ errors: [{ path }] });
+  });
+});
+
+describe("a backfill", () => {
+  const range = { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z" };
+
+  test("is listed first, then made, looked at and cancelled", async () => {
+    const { send, request } = testApp();
+    const listed = await send("POST", "/api/backfills", { ...range, dryRun: true });
+    expect(listed.status).toBe(200);
+    expect(await listed.json()).toMatchObject({ backfill: null, runs: [{ id: null }] });
+    const made = await send("POST", "/api/backfills", range);
+    expect(made.status).toBe(202);
+    const address = made.headers.get("location") ?? "";
+    expect(await (await request(address)).json()).toMatchObject({ id: 1, reprocess: "none" });
+    const page = await (await request("/api/backfills")).json();
+    expect(page).toMatchObject({ backfills: [{ id: 1 }], next: null });
+    expect((await send("POST", `${address}/cancel`)).status).toBe(202);
+    expect(await (await request(address)).json()).toMatchObject({ state: "cancelled" });
+    expect((await request("/api/backfills/2")).status).toBe(404);
+    expect((await send("POST", "/api/backfills/2/cancel")).status).toBe(404);
+  });
+
+  test.each<[object, string]>([
+    [{ from: range.from }, "to"],
+    [{ ...range, to: "tomorrow" }, "to"],
+    [{ ...range, from: "0000-01-01T00:00:00Z" }, "from"],
+    [{ ...range, reprocess: "all" }, "reprocess"],
+    [{ ...range, limit: 1 }, "limit"],
+  ])("is not made of %j", async (body, path) => {
+    const answer = await testApp().send("POST", "/api/backfills", body);
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ errors: [{ path }] });
+  });
+});
+
+describe("events", () => {
+  test("are of what is asked for, from where it is asked for", async () => {
+    const { request, opened } = testApp();
+    const answer = await request("/api/events?types=run,log&run=7", {
+      headers: { "last-event-id": "12" },
+    });
+    expect(answer.headers.get("content-type")).toBe("text/event-stream");
+    await request("/api/events");
+    const types = ["run", "log", "schedule", "backfill", "pipeline"];
+    expect(opened).toEqual([
+      [{ types: ["run", "log"], run: 7 }, 12],
+      [{ types } as never, undefined],
+    ]);
+  });
+
+  test.each(["types=", "types=runs", "run=x"])("are refused for ?%s", async (query) => {
+    expect((await testApp().request(`/api/events?${query}`)).status).toBe(422);
+  });
+
+  test("are not there for one stream too many", async () => {
+    const { request } = testApp({ events: { open: () => undefined } });
+    expect((await request("/api/events")).status).toBe(503);
+  });
+});
