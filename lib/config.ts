@@ -156,13 +156,28 @@ const settings = {
     "",
   ),
   API_AUTH: v.optional(v.picklist(["on", "off"], "on or off"), "on"),
+  ALERT_WEBHOOK: v.optional(
+    v.union([v.pipe(v.literal("")), url("", ["http:", "https:"])], "an http or https URL"),
+    "",
+  ),
+  ALERT_SECRET: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^$|^[\x21-\x7e]{16,}$/, "at least 16 printable characters, no spaces"),
+    ),
+    "",
+  ),
+  ALERT_DEADLINE: v.optional(
+    whole(0, 31_622_400, "a number of seconds from 0, for none, to 31622400"),
+    "0",
+  ),
   LOG_LEVEL: v.optional(
     v.picklist(["debug", "info", "warn", "error", "silent"], "debug, info, warn, error or silent"),
     "info",
   ),
 };
 
-const secrets = /PASSWORD|TOKEN|PROPERTIES|DATABASE_URL/;
+const secrets = /PASSWORD|TOKEN|PROPERTIES|DATABASE_URL|ALERT_WEBHOOK|SECRET/;
 
 type Settings = v.InferOutput<v.ObjectSchema<typeof settings, undefined>>;
 
@@ -209,6 +224,11 @@ function grouped(env: Settings) {
       consumerPort: env.CONSUMER_PORT,
       token: env.API_TOKEN,
       auth: env.API_AUTH,
+    },
+    alerts: {
+      url: env.ALERT_WEBHOOK,
+      secret: env.ALERT_SECRET,
+      deadlineMs: env.ALERT_DEADLINE * 1000,
     },
     log: { level: env.LOG_LEVEL },
   });

@@ -4,11 +4,14 @@ import type { Config } from "./config.ts";
  * The secrets among the settings, as they could turn up in what a server or a driver says. Shorter
  * ones than six characters are left out: they would be found in ordinary words.
  */
-export function secretsOf({ source, raw, topic, sink, http }: Config): readonly string[] {
+export function secretsOf({ source, raw, topic, sink, http, alerts }: Config): readonly string[] {
   const properties = Object.entries(topic.properties).flatMap(([name, value]) =>
     secretProperty.test(name) ? [String(value)] : [],
   );
-  const all = [...inUrl(source.url), passwordOf(raw.url), ...properties, sink.password, http.token];
+  const all = [
+    ...[...inUrl(source.url), passwordOf(raw.url), ...properties, sink.password, http.token],
+    ...[alerts.secret, ...(alerts.url === "" ? [] : inWebhook(alerts.url))],
+  ];
   const isLong = (secret: string) => secret.length >= 6;
   return [...new Set(all.filter(isLong).flatMap(spellings))].filter(isLong);
 }
@@ -28,6 +31,11 @@ function inUrl(url: string): readonly string[] {
   // As it is sent: Authorization: Basic …
   const pair = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64");
   return [username, password, pair, ...searchParams.values()];
+}
+
+/** Of a webhook also the path: who knows it may send. */
+function inWebhook(url: string): readonly string[] {
+  return [...inUrl(url), new URL(url).pathname];
 }
 
 function passwordOf(url: string): string {

@@ -1,5 +1,6 @@
 import { runRequest } from "../lib/arguments.ts";
 import { runText } from "../lib/domain/run.ts";
+import { sendAlerts } from "../lib/flow/alerts.ts";
 import { ingestOnce } from "../lib/flow/ingest-once.ts";
 import { performRuns } from "../lib/flow/perform-runs.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
@@ -7,6 +8,7 @@ import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
 import { createApp } from "../lib/http/app.ts";
 import { createEventHub } from "../lib/http/event-hub.ts";
 import { listenEarly } from "../lib/http/listen.ts";
+import { print } from "../lib/print.ts";
 import { jsonLine, printable } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
@@ -18,6 +20,7 @@ import { openSource } from "../lib/source/randomuser.ts";
 import { together } from "../lib/together.ts";
 import { watchTopics } from "../lib/topic/figures.ts";
 import { openProducer } from "../lib/topic/producer.ts";
+import { createWebhook } from "../lib/webhook.ts";
 
 const command = {
   name: "ingest",
@@ -34,20 +37,19 @@ const command = {
 
 await run(command, async ({ config, log, options, signal }) => {
   const request = runRequest(options, config.runs);
-  const { http, runs: defaults, perform } = config;
+  const { http, runs: defaults, perform, alerts } = config;
   await using server = options.once ? undefined : listenEarly(http, "PORT", log);
   await using topic = await openProducer(config.topic, { log, signal });
-  await using raw = await openRawStore(config.raw, { log, signal });
+  await using raw = await openRawStore(config.raw, { log, signal, alerts: alerts.url !== "" });
   const { runs, outbox, schedule } = raw;
   const source = openSource(config.source, { log });
-  const worker = `${process.pid}-${crypto.randomUUID()}`;
+  const working = { worker: `${process.pid}-${crypto.randomUUID()}`, ...perform, log };
 
   if (server === undefined) {
     using progress = createProgress({ label: "ingest", unit: "users", total: request.results });
-    const doing = { worker, ...perform, log, signal, onProgress: progress.show };
+    const doing = { ...working, signal, onProgress: progress.show };
     const ended = await ingestOnce(request, { source, runs, outbox, topic }, doing);
-    const text = options.json ? jsonLine(ended) : printable(runText(ended).trimEnd());
-    process.stdout.write(`${text}\n`);
+    await print(`${options.json ? jsonLine(ended) : printable(runText(ended).trimEnd())}\n`);
     return ended.state === "success" ? 0 : 1;
   }
 
@@ -66,8 +68,9 @@ await run(command, async ({ config, log, options, signal }) => {
   await together(signal, [
     events.run,
     (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),
-    (signal) => performRuns(runs, source, { worker, ...perform, log, signal }),
+    (signal) => performRuns(runs, source, { ...working, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),
+    (signal) => sendAlerts(raw.alerts, createWebhook(alerts), { ...alerts, log, signal }),
   ]);
   return 0;
 });

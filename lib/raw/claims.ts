@@ -1,5 +1,6 @@
 import type { AttemptEnd, LogLine } from "../domain/attempt.ts";
 import type { ClaimedRun, RunState } from "../domain/run.ts";
+import { alerting } from "./alerts.ts";
 import { asked, type Sql, type Transaction } from "./client.ts";
 import { linesJson, storable } from "./run-logs.ts";
 
@@ -29,7 +30,17 @@ export interface Claims {
   ): Promise<RunState | undefined>;
 }
 
-export function createClaims(sql: Sql, silentAfterMs: number): Claims {
+export interface ClaimOptions {
+  /** A worker that has not said for this long that it is alive has lost its run. */
+  readonly silentAfterMs?: number;
+  /** Whether alerts are made of what fails and of what is well again. */
+  readonly alerts?: boolean;
+}
+
+export function createClaims(
+  sql: Sql,
+  { silentAfterMs = 30_000, alerts = false }: ClaimOptions,
+): Claims {
   return {
     claim: (worker, id) => asked("take a run", () => claim(sql, worker, silentAfterMs, id)),
     heartbeat: (run) =>
@@ -55,7 +66,8 @@ export function createClaims(sql: Sql, silentAfterMs: number): Claims {
           )
           select pg_notify('run_logs', '')`;
       }),
-    finish: (run, end, lines = []) => asked("end an attempt", () => finish(sql, run, end, lines)),
+    finish: (run, end, lines = []) =>
+      asked("end an attempt", () => finish(sql, run, end, { lines, alerts })),
   };
 }
 
@@ -143,7 +155,7 @@ async function finish(
   sql: Sql,
   run: ClaimedRun,
   end: AttemptEnd,
-  lines: readonly LogLine[],
+  { lines, alerts }: { readonly lines: readonly LogLine[]; readonly alerts: boolean },
 ): Promise<RunState | undefined> {
   const chain = end.outcome === "failed" ? end.errorChain.map(storable) : [];
   const again = end.outcome === "failed" ? end.again : undefined;
@@ -158,7 +170,7 @@ async function finish(
         failures = coalesce(${again?.failures ?? null}, failures),
         error = ${error}, error_chain = ${chain}::text[]
       where ${holding(sql, run)}
-      returning id, attempt, pages, state
+      returning runs.*
     ), ended as (
       update run_attempts a
       set outcome = ${end.outcome}, error_chain = ${chain}::text[], finished_at = now(),
@@ -169,7 +181,9 @@ async function finish(
       select held.id, held.attempt, l.line, l.at, l.level, l.message, l.fields
       from held, ${linesJson(sql, lines)}
       on conflict do nothing
-    )
-    select state, pg_notify('runs', ''), pg_notify('run_logs', '') from held`;
+    )${alerts ? alerting(sql) : sql``}
+    select state, pg_notify('runs', ''), pg_notify('run_logs', '')
+      ${alerts ? sql`, (select count(*) from rung)` : sql``}
+    from held`;
   return ended?.state;
 }

@@ -1,11 +1,14 @@
 import type { Config } from "../config.ts";
+import type { AlertQueue } from "../flow/alerts.ts";
 import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { RawFigures } from "../flow/watch-pipeline.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
+import { createAlertQueue } from "./alerts.ts";
 import { type Backfills, createBackfills } from "./backfills.ts";
 import { openListener } from "./bell.ts";
+import type { ClaimOptions } from "./claims.ts";
 import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client.ts";
 import { createEventLog, type EventLog } from "./events.ts";
 import { readFigures } from "./figures.ts";
@@ -23,6 +26,7 @@ import { createSharedSchedule, type SharedSchedule } from "./schedule.ts";
 export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
   readonly logs: RunLogs;
+  readonly alerts: AlertQueue;
   readonly events: EventLog;
   readonly outbox: RawOutbox;
   readonly kept: KeptRows;
@@ -44,13 +48,11 @@ export interface RawStore extends AsyncDisposable {
 /** What a call in the middle of its work has to end when the store is closed. */
 const closeSeconds = 2;
 
-export interface OpenOptions {
+export interface OpenOptions extends ClaimOptions {
   /** Only looks: creates and changes no schema. */
   readonly readOnly?: boolean;
   /** How long a process that is frozen in a transaction keeps what it holds. */
   readonly idleInTransactionMs?: number;
-  /** How long a worker that says nothing keeps its run. */
-  readonly silentAfterMs?: number;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -62,7 +64,14 @@ export interface OpenOptions {
  */
 export async function openRawStore(
   config: Config["raw"],
-  { log, signal, readOnly = false, silentAfterMs, ...options }: OpenOptions,
+  {
+    log,
+    signal,
+    readOnly = false,
+    silentAfterMs = 30_000,
+    alerts = false,
+    ...options
+  }: OpenOptions,
 ): Promise<RawStore> {
   await using opening = new AsyncDisposableStack();
   const open = (how: ConnectOptions) => {
@@ -84,8 +93,9 @@ export async function openRawStore(
   const owned = opening.move();
   const schedule = createSharedSchedule(sql, listener.bell("schedule"));
   return {
-    runs: createRuns(sql, listener.bell("runs"), silentAfterMs ? { silentAfterMs } : {}),
+    runs: createRuns(sql, listener.bell("runs"), { silentAfterMs, alerts }),
     logs: createRunLogs(sql, listener.bell("run_logs")),
+    alerts: createAlertQueue(sql, listener.bell("alerts")),
     outbox: createOutbox(sql, listener.bell("outbox")),
     schedule,
     events: createEventLog(sql, listener.bell("events"), { schedule: schedule.get }),

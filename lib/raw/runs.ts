@@ -9,7 +9,7 @@ import { PipelineError } from "../errors.ts";
 import type { RunStore } from "../flow/perform-runs.ts";
 import type { JudgedPage } from "../flow/source-to-raw.ts";
 import type { Bell } from "./bell.ts";
-import { createClaims, holding } from "./claims.ts";
+import { type ClaimOptions, createClaims, holding } from "./claims.ts";
 import { asked, type Sql, type Transaction, transaction } from "./client.ts";
 import { iso } from "./time.ts";
 
@@ -34,16 +34,9 @@ export interface Runs extends RunStore {
   list(filter: RunFilter): Promise<readonly Run[]>;
 }
 
-/** A worker that has not said for this long that it is alive has lost its run. */
-const silentAfterMs = 30_000;
-
-export interface RunsOptions {
-  readonly silentAfterMs?: number;
-}
-
-export function createRuns(sql: Sql, bell: Bell, options: RunsOptions = {}): Runs {
+export function createRuns(sql: Sql, bell: Bell, options: ClaimOptions = {}): Runs {
   return {
-    ...createClaims(sql, options.silentAfterMs ?? silentAfterMs),
+    ...createClaims(sql, options),
     wait: bell.wait,
     create: (request) => asked("queue a run", () => create(sql, request)),
     retry: (id, { fromStart = false } = {}) =>

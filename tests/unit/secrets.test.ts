@@ -18,6 +18,8 @@ describe("the secrets of the settings", () => {
         KAFKA_PROPERTIES: JSON.stringify(properties),
         CASSANDRA_PASSWORD: 'store "pass"',
         API_TOKEN: "0123456789abcdef",
+        ALERT_WEBHOOK: "https://hooks.example.org/services/T1/B2?key=hook-key",
+        ALERT_SECRET: "whsec_MfKQ9r8GKYqrTwjU",
       }),
     );
     const conceal = concealer(secrets);
@@ -25,10 +27,11 @@ describe("the secrets of the settings", () => {
       ...["api-user", "api-pass", "api-key", "p%40ss%20word", "p@ss word", "kafka-pass"],
       ...["key-pass", "-----BEGIN KEY-----\nAAA", "-----BEGIN KEY-----\\nAAA"],
       ...['store "pass"', 'store \\"pass\\"', "0123456789abcdef"],
+      ...["/services/T1/B2", "hook-key", "whsec_MfKQ9r8GKYqrTwjU"],
     ]) {
       expect(conceal(`before ${secret} after`)).toBe("before [secret] after");
     }
-    for (const open of ["kafka-user", "/etc/ca.pem", "example.org", "me"]) {
+    for (const open of ["kafka-user", "/etc/ca.pem", "example.org", "hooks.example.org", "me"]) {
       expect(conceal(`before ${open} after`)).toContain(open);
     }
   });

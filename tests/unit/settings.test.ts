@@ -41,6 +41,7 @@ describe("readConfig", () => {
         tlsCa: "",
       },
       http: { host: "127.0.0.1", port: 8080, consumerPort: 8081, token: "", auth: "on" },
+      alerts: { url: "", secret: "", deadlineMs: 0 },
       log: { level: "info" },
     });
   });
@@ -129,6 +130,7 @@ describe("readConfig", () => {
     ["HOST", "a\u009b\u202eb/c", "a host name or address to listen on"],
     ["CONSUMER_PORT", "8081/tcp", "a port number from 0 to 65535"],
     ["API_AUTH", "no", "on or off"],
+    ["ALERT_DEADLINE", "1 day", "a number of seconds from 0, for none, to 31622400"],
     ["LOG_LEVEL", "loud", "debug, info, warn, error or silent"],
   ])("%s=%j is refused", (name, value, expected) => {
     expect(failureOf({ [name]: value }).message).toBe(
@@ -138,6 +140,8 @@ describe("readConfig", () => {
 
   test.each([
     ["API_TOKEN", "hunter2"],
+    ["ALERT_SECRET", "hunter2"],
+    ["ALERT_WEBHOOK", "ftp://example.org/hunter2"],
     ["DATABASE_URL", "mysql://root:hunter2@db/x"],
     ["KAFKA_PROPERTIES", '{"sasl.password":"hunter2"'],
     ["KAFKA_PROPERTIES", '{"sasl.password":["hunter2"]}'],

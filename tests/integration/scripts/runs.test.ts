@@ -3,6 +3,7 @@ import type { Run } from "../../../lib/domain/run.ts";
 import { startFakeApi } from "../../../lib/local/fake-api/server.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openReader } from "../../../lib/topic/reader.ts";
+import { signed } from "../../../lib/webhook.ts";
 import { call, openAdmin } from "../../kafka-clients.ts";
 import { jsonOf, runScript, startScript } from "../../scripts.ts";
 import {
@@ -131,6 +132,62 @@ describe("retry", () => {
     expect(await jsonOf("runs", ["retry", String(id)], it.settings)).toMatchObject({
       ...{ id, state: "queued", error: null, pages: 1 },
     });
+  });
+});
+
+describe("a run that fails for good", () => {
+  test("is told of by a signed alert, and goes on after its last page when it is mended", async () => {
+    const received: { type: string; verified: boolean; run: number }[] = [];
+    const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    await using receiver = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: async (request) => {
+        const body = await request.text();
+        const id = request.headers.get("webhook-id") ?? "";
+        const seconds = Number(request.headers.get("webhook-timestamp"));
+        const expected = Object.entries(signed(id, seconds, body, secret)).at(-1)?.[1];
+        const verified = request.headers.get("webhook-signature") === expected;
+        const { type, data } = JSON.parse(body);
+        received.push({ type, verified, run: data.run.id });
+        // Not taken the first time: it comes again.
+        return new Response(null, { status: received.length === 1 ? 503 : 200 });
+      },
+    });
+    const ill = { kind: "500", amount: 0, times: 1 } as const;
+    let asked = 0;
+    let broken = true;
+    await using api = startFakeApi({
+      faults: () => {
+        asked += 1;
+        return broken && asked > 1 ? ill : undefined;
+      },
+    });
+    await using it = await open();
+    const settings = {
+      ...{ ...it.settings, SOURCE_URL: api.url, SCHEDULE: "0 0 1 1 *" },
+      ...{ RETRIES: "2", RETRY_DELAY: "0" },
+      ...{ ALERT_WEBHOOK: receiver.url.href, ALERT_SECRET: secret },
+    };
+    await using ingest = startScript("ingest", [], settings);
+    const runs = <T>(...args: string[]) => jsonOf<T>("runs", args, settings);
+    const { id } = await runs<Run>("trigger", "--results", "5001");
+    await until(() => received.length === 2, { everyMs: 20 });
+    const failed = { type: "run.failed", verified: true, run: id };
+    expect(received).toEqual([failed, failed]);
+    expect(await runs("show", String(id))).toMatchObject({
+      // The first attempt kept a page; two more were allowed after the one that kept none.
+      ...{ state: "failed", attempt: 3, pages: 1, error: expect.stringContaining("answered 500") },
+    });
+    expect(asked).toBe(4);
+
+    broken = false;
+    await runs("retry", String(id));
+    await until(() => received.length === 3, { everyMs: 20 });
+    expect(received[2]).toEqual({ type: "run.recovered", verified: true, run: id });
+    expect(await runs("show", String(id))).toMatchObject({ state: "success", fetched: 5001 });
+    expect(asked).toBe(5);
+    expect((await ingest.end("SIGTERM")).exitCode).toBe(0);
   });
 });
 
