@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { dueTick, nextTick } from "../../../lib/schedule/ticks.ts";
+import { dueTick, nextTick, ticksBetween } from "../../../lib/schedule/ticks.ts";
 
 const utc = (cron: string) => ({ cron, timezone: "UTC" });
 const iso = (date: Date | undefined) => date?.toISOString().replace(".000Z", "Z");
@@ -45,30 +45,77 @@ describe("the next tick", () => {
   });
 });
 
+/* As croner documents: README says the same. */
 describe("when the clocks change", () => {
-  test("an hourly schedule goes on hour by hour, forward", () => {
-    expect(ticks("0 * * * *", "Europe/Berlin", "2026-03-28T23:30:00Z", 4)).toEqual([
-      ...["2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z"],
-      ...["2026-03-29T02:00:00Z", "2026-03-29T03:00:00Z"],
+  const zones = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"] as const;
+
+  // Lord Howe's clocks change by half an hour.
+  test.each([
+    ["Europe/Berlin", "2026-03-29T00:00:00Z", ["00:00", "01:00", "02:00", "03:00"]],
+    ["Europe/Berlin", "2026-10-25T00:00:00Z", ["00:00", "01:00", "02:00", "03:00"]],
+    ["America/New_York", "2026-03-08T06:00:00Z", ["06:00", "07:00", "08:00", "09:00"]],
+    ["America/New_York", "2026-11-01T05:00:00Z", ["05:00", "06:00", "07:00", "08:00"]],
+    ["Australia/Lord_Howe", "2026-10-03T14:00:00Z", ["14:30", "16:00", "17:00", "18:00"]],
+    ["Australia/Lord_Howe", "2026-04-04T14:00:00Z", ["14:00", "15:30", "16:30", "17:30"]],
+  ] as const)("each full hour of the clock in %s from %s on is a tick", (zone, from, hours) => {
+    const before = new Date(Date.parse(from) - 1).toISOString();
+    expect(ticks("0 * * * *", zone, before, 4).map((time) => time?.slice(11, 16))).toEqual([
+      ...hours,
     ]);
   });
 
-  test("no logical time comes twice, backward", () => {
-    const all = ticks("0 * * * *", "Europe/Berlin", "2026-10-24T23:30:00Z", 6);
-    expect(new Set(all).size).toBe(6);
-    expect(all).toEqual(all.toSorted());
+  test.each([
+    ["30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"],
+    ["30 2 * * *", "America/New_York", "2026-03-07T12:00:00Z", "2026-03-08T07:00:00Z"],
+    ["15 2 * * *", "Australia/Lord_Howe", "2026-10-02T18:00:00Z", "2026-10-03T15:30:00Z"],
+  ])("%s in %s, which does not come that day, is a tick at the end of the gap", (...row) => {
+    const [cron, zone, from, expected] = row;
+    const [skipped, next] = ticks(cron, zone, from, 2);
+    expect(skipped).toBe(expected);
+    expect(next?.slice(0, 10)).not.toBe(expected.slice(0, 10));
   });
 
-  test("a daily tick in the hour that is skipped comes once that day", () => {
-    const all = ticks("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2);
-    expect(all[0]).toStartWith("2026-03-29T01:");
-    expect(all[1]).toBe("2026-03-30T00:30:00Z");
+  test.each([
+    ["30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"],
+    ["30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", "2026-11-01T05:30:00Z"],
+    ["45 1 * * *", "Australia/Lord_Howe", "2026-04-03T18:00:00Z", "2026-04-04T14:45:00Z"],
+  ])("%s in %s, which comes twice that day, is a tick at the first of them", (...row) => {
+    const [cron, zone, from, expected] = row;
+    const [twice, next] = ticks(cron, zone, from, 2);
+    expect(twice).toBe(expected);
+    expect(Date.parse(next ?? "") - Date.parse(expected)).toBeGreaterThan(24 * 3_600_000);
   });
 
-  test("a daily tick in the hour that comes twice comes once that day", () => {
-    const all = ticks("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2);
-    expect(all[0]).toStartWith("2026-10-25T");
-    expect(all[1]).toBe("2026-10-26T01:30:00Z");
+  test.each(zones)("in %s the newest tick is found as one by one, at each moment", (timezone) => {
+    for (const cron of ["0 * * * *", "*/20 1-3 * * *", "30 2 * * *", "0 2 * * *", "30 1 * * *"]) {
+      for (const day of ["2026-03-08", "2026-03-29", "2026-04-04", "2026-10-03", "2026-10-25"]) {
+        const start = new Date(Date.parse(day) - 12 * 3_600_000);
+        const last = new Date(Date.parse(day) + 36 * 3_600_000);
+        const all = ticksBetween({ cron, timezone }, { after: start, last, limit: 1000 });
+        expect(all).toEqual(all.toSorted((a, b) => a.getTime() - b.getTime()));
+        for (const [at, tick] of all.entries()) {
+          const until = all[at + 1] ?? new Date(last.getTime() + 1000);
+          expect(dueTick({ cron, timezone }, start, tick)).toEqual(tick);
+          const before = new Date(until.getTime() - 1000);
+          expect(dueTick({ cron, timezone }, start, before)).toEqual(tick);
+        }
+      }
+    }
+  });
+
+  test("a leap day comes every fourth year, in every zone on its own day", () => {
+    expect(ticks("0 0 29 2 *", "UTC", "2026-01-01T00:00:00Z", 2)).toEqual([
+      ...["2028-02-29T00:00:00Z", "2032-02-29T00:00:00Z"],
+    ]);
+    expect(ticks("0 0 29 2 *", "Europe/Berlin", "2026-01-01T00:00:00Z", 1)).toEqual([
+      "2028-02-28T23:00:00Z",
+    ]);
+    expect(ticks("0 0 29 2 *", "America/New_York", "2026-01-01T00:00:00Z", 1)).toEqual([
+      "2028-02-29T05:00:00Z",
+    ]);
+    expect(ticks("30 2 * * *", "UTC", "2028-02-28T12:00:00Z", 2)).toEqual([
+      ...["2028-02-29T02:30:00Z", "2028-03-01T02:30:00Z"],
+    ]);
   });
 });
 
