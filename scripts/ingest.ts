@@ -3,6 +3,7 @@ import { runText } from "../lib/domain/run.ts";
 import { sendAlerts } from "../lib/flow/alerts.ts";
 import { ingestOnce } from "../lib/flow/ingest-once.ts";
 import { performRuns } from "../lib/flow/perform-runs.ts";
+import { createRateLimit } from "../lib/flow/rate-limit.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
 import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
 import { createApp } from "../lib/http/app.ts";
@@ -42,7 +43,8 @@ await run(command, async ({ config, log, options, signal }) => {
   await using topic = await openProducer(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal, alerts: alerts.url !== "" });
   const { runs, outbox, schedule } = raw;
-  const source = openSource(config.source, { log });
+  const rateLimit = createRateLimit(raw.bookings, config.source, { log });
+  const source = openSource(config.source, { log, rateLimit });
   const working = { worker: `${process.pid}-${crypto.randomUUID()}`, ...perform, log };
 
   if (server === undefined) {

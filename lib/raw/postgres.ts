@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import type { AlertQueue } from "../flow/alerts.ts";
 import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
+import type { Bookings } from "../flow/rate-limit.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { RawFigures } from "../flow/watch-pipeline.ts";
 import type { Log } from "../log.ts";
@@ -8,6 +9,7 @@ import { retry } from "../retry.ts";
 import { createAlertQueue } from "./alerts.ts";
 import { type Backfills, createBackfills } from "./backfills.ts";
 import { openListener } from "./bell.ts";
+import { createBookings } from "./bookings.ts";
 import type { ClaimOptions } from "./claims.ts";
 import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client.ts";
 import { createEventLog, type EventLog } from "./events.ts";
@@ -27,6 +29,8 @@ export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
   readonly logs: RunLogs;
   readonly alerts: AlertQueue;
+  /** What all instances have asked the API for. */
+  readonly bookings: Bookings;
   readonly events: EventLog;
   readonly outbox: RawOutbox;
   readonly kept: KeptRows;
@@ -95,6 +99,7 @@ export async function openRawStore(
   return {
     runs: createRuns(sql, listener.bell("runs"), { silentAfterMs, alerts }),
     logs: createRunLogs(sql, listener.bell("run_logs")),
+    bookings: createBookings(sql),
     alerts: createAlertQueue(sql, listener.bell("alerts")),
     outbox: createOutbox(sql, listener.bell("outbox")),
     schedule,

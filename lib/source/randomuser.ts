@@ -2,15 +2,15 @@ import * as v from "valibot";
 import type { Config } from "../config.ts";
 import { nationalities } from "../domain/run-request.ts";
 import { PipelineError } from "../errors.ts";
+import type { RateLimit } from "../flow/rate-limit.ts";
 import type { Page, PageRequest, Source } from "../flow/source-to-raw.ts";
 import type { Log } from "../log.ts";
 import { excerpt, getJsonText, type HttpLimits, neverSent, shown } from "./http.ts";
-import { createRateLimit, type RateLimit } from "./rate-limit.ts";
 import { resultsText } from "./results-text.ts";
 
 export interface SourceDeps extends Partial<HttpLimits> {
   readonly log: Log;
-  readonly rateLimit?: RateLimit;
+  readonly rateLimit: RateLimit;
 }
 
 /** The API gives one user, silently, when asked for more. */
@@ -25,13 +25,13 @@ const maxPage = 10_000;
  * for is refused before it is asked, or told as `bad_response` after.
  */
 export function openSource(
-  config: Config["source"],
+  config: Pick<Config["source"], "url">,
   {
     log,
     timeoutMs = 30_000,
     // Six times the largest page: 5,000 users are 5.4 MB.
     maxBytes = 32 * 1024 * 1024,
-    rateLimit = createRateLimit(config.usersPerFiveMinutes),
+    rateLimit,
   }: SourceDeps,
 ): Source {
   const base = new URL(config.url);
@@ -46,7 +46,7 @@ export function openSource(
         const body = await getJsonText(url, { timeoutMs, maxBytes, signal });
         return pageOf(body, request, url);
       } catch (error) {
-        if (notCounted(error)) booking.giveBack();
+        if (notCounted(error)) await booking.giveBack();
         throw error;
       }
     },

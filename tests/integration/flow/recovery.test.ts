@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { PipelineError } from "../../../lib/errors.ts";
 import { performRun, performRuns } from "../../../lib/flow/perform-runs.ts";
+import { noLimit } from "../../../lib/flow/rate-limit.ts";
 import { rawToTopic, relayOnce } from "../../../lib/flow/raw-to-topic.ts";
 import { type Source, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import type { Fault } from "../../../lib/local/fake-api/faults.ts";
@@ -28,7 +29,7 @@ async function open(...faults: readonly Fault[]) {
   return {
     ...store,
     sql: database.sql,
-    source: openSource({ url: api.url, usersPerFiveMinutes: 0 }, { log }),
+    source: openSource({ url: api.url }, { log, rateLimit: noLimit }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { PipelineError } from "../../../lib/errors.ts";
+import { createRateLimit, noLimit } from "../../../lib/flow/rate-limit.ts";
 import type { PageRequest } from "../../../lib/flow/source-to-raw.ts";
 import { type FakeApiServer, startFakeApi } from "../../../lib/local/fake-api/server.ts";
 import { silentLog } from "../../../lib/log.ts";
 import { openSource, type SourceDeps } from "../../../lib/source/randomuser.ts";
-import { createRateLimit } from "../../../lib/source/rate-limit.ts";
 import { failureOf } from "../../failure.ts";
+import { createFakeBookings } from "../../fakes/bookings.ts";
 import { never } from "../../users.ts";
 
 setDefaultTimeout(60_000);
@@ -272,7 +273,17 @@ describe("the rate limit", () => {
 
   test("keeps the API's own limit from ever being met", async () => {
     await using strict = startFakeApi({ limit: 50 });
-    const open = openSource({ url: strict.url, usersPerFiveMinutes: 50 }, { log: silentLog });
+    const open = openSource(
+      { url: strict.url },
+      {
+        log: silentLog,
+        rateLimit: createRateLimit(
+          createFakeBookings(() => performance.now()),
+          { url: strict.url, usersPerFiveMinutes: 50 },
+          { log: silentLog },
+        ),
+      },
+    );
     for (let page = 1; page <= 5; page++) await open.fetch({ ...ten, page }, never);
     const stop = new AbortController();
     const sixth = failureOf(open.fetch({ ...ten, page: 6 }, stop.signal));
@@ -293,7 +304,7 @@ test("what the API would answer with other users is refused unasked", async () =
 });
 
 function source(url: string, deps: Partial<SourceDeps> = {}) {
-  return openSource({ url, usersPerFiveMinutes: 0 }, { log: silentLog, ...deps });
+  return openSource({ url }, { log: silentLog, rateLimit: noLimit, ...deps });
 }
 
 function serve(answer: (request: Request) => Response | Promise<Response>) {
@@ -349,5 +360,7 @@ function stoppedClock(users: number) {
     waits.push(ms);
     now += ms;
   };
-  return { waits, rateLimit: createRateLimit(users, { now: () => now, wait }) };
+  const limited = { url: "http://api/", usersPerFiveMinutes: users };
+  const bookings = createFakeBookings(() => now);
+  return { waits, rateLimit: createRateLimit(bookings, limited, { log: silentLog, wait }) };
 }
