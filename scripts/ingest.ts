@@ -6,8 +6,7 @@ import { performRuns } from "../lib/flow/perform-runs.ts";
 import { createRateLimit } from "../lib/flow/rate-limit.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
 import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
-import { createApp } from "../lib/http/app.ts";
-import { createEventHub } from "../lib/http/event-hub.ts";
+import { createService } from "../lib/http/app.ts";
 import { listenEarly } from "../lib/http/listen.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine, printable } from "../lib/printable.ts";
@@ -15,7 +14,7 @@ import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { retry } from "../lib/retry.ts";
 import { run } from "../lib/run.ts";
-import { createBackfillDesk, createScheduleDesk } from "../lib/schedule/desk.ts";
+import { createDesks } from "../lib/schedule/desk.ts";
 import { scheduleRuns } from "../lib/schedule/scheduler.ts";
 import { openSource } from "../lib/source/randomuser.ts";
 import { together } from "../lib/together.ts";
@@ -58,17 +57,12 @@ await run(command, async ({ config, log, options, signal }) => {
   await retry(() => schedule.apply(config.schedule), { what: "PostgreSQL", log, signal });
   await using topics = watchTopics(config.topic, { log, signal });
   const pipeline = watchPipeline({ raw, topic: topics, now: () => new Date() });
-  const events = createEventHub({ feed: raw.events, pipeline, log });
-  const desks = {
-    schedule: createScheduleDesk(schedule),
-    backfills: createBackfillDesk(raw.backfills, schedule),
-  };
   const checks = { PostgreSQL: raw.ping };
-  using _ = server.serve(
-    createApp({ ...raw, ...desks, pipeline, events, checks, defaults, http, log }),
-  );
+  const shown = { ...raw, ...createDesks(raw), pipeline, topic: config.topic };
+  const service = createService({ ...shown, checks, defaults, http, log });
+  using _ = server.serve(service);
   await together(signal, [
-    events.run,
+    service.run,
     (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),
     (signal) => performRuns(runs, source, { ...working, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),

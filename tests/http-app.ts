@@ -1,3 +1,4 @@
+import { readConfig } from "../lib/config.ts";
 import type { RunLogLine } from "../lib/domain/attempt.ts";
 import type { Backfill } from "../lib/domain/backfill.ts";
 import type { Pipeline } from "../lib/domain/pipeline.ts";
@@ -27,6 +28,7 @@ export function testApp(over: Partial<AppDeps> = {}) {
         return new Blob(["retry: 2000\n\n"]).stream();
       },
     },
+    topic: readConfig({}).topic,
     checks: {},
     defaults: { results: 1000, nat: ["gb"] },
     http: { token: "", auth: "on" },

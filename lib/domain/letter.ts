@@ -22,6 +22,18 @@ export interface Original {
   readonly attempts: number;
 }
 
+/** The header names of Kafka Connect's dead-letter queue. */
+export const letterHeaders = {
+  topic: "__connect.errors.topic",
+  partition: "__connect.errors.partition",
+  offset: "__connect.errors.offset",
+  stage: "__connect.errors.stage",
+  message: "__connect.errors.exception.message",
+  path: "errors.path",
+  /** Only where the value had to be left out: how large it is. */
+  bytes: "errors.value.bytes",
+} as const;
+
 /** The headers of a record that goes through its topic again. */
 export const replayHeaders = {
   /** Where it was at first: "topic/partition/offset". */

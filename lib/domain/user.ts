@@ -44,6 +44,7 @@ const uuid = v.pipe(v.string("a UUID"), v.uuid("a UUID"), v.toLowerCase());
 /** A day that exists, as ISO 8601 with a four-digit year. */
 const day = v.pipe(
   v.string("a date such as 1990-01-01"),
+  v.isoDate("a date such as 1990-01-01"),
   v.check(isDay, "a date such as 1990-01-01"),
 );
 

@@ -2,6 +2,9 @@ import type { Hono } from "hono";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type BackfillRoutesDeps, backfillRoutes } from "./backfill-routes.ts";
+import type { DocumentedTopic } from "./contracts.ts";
+import { documentRoutes } from "./documents.ts";
+import { createEventHub, type EventFeed } from "./event-hub.ts";
 import { guardedApp, type Protection } from "./guards.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { openApiRoute } from "./openapi.ts";
@@ -14,10 +17,22 @@ import { type ScheduleDesk, scheduleRoutes } from "./schedule-routes.ts";
 /** What the routes show and change. */
 export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps {
   readonly schedule: ScheduleDesk;
+  /** Told to those who build on it. */
+  readonly topic: DocumentedTopic;
   /** Whether its neighbours answer, for `/readyz`. */
   readonly checks: Readiness["checks"];
   readonly http: Protection;
   readonly log: Log;
+}
+
+/** The HTTP API with the hub of its events: what a process serves, and what it runs beside that. */
+export function createService({
+  events: feed,
+  ...deps
+}: Omit<AppDeps, "events"> & { readonly events: EventFeed }) {
+  const events = createEventHub({ feed, pipeline: deps.pipeline, log: deps.log });
+  const { fetch } = createApp({ ...deps, events });
+  return { fetch, run: events.run };
 }
 
 /** The HTTP API of the service. Listens to nothing. */
@@ -30,6 +45,7 @@ export function createApp(deps: AppDeps): Hono {
   app.route("/", scheduleRoutes(deps.schedule));
   app.route("/", backfillRoutes(deps));
   app.route("/", pipelineRoutes(deps));
+  app.route("/", documentRoutes(deps.topic));
   app.route("/", openApiRoute(app, http));
 
   app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));

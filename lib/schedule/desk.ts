@@ -45,6 +45,17 @@ export interface SharedSchedule {
   ): Promise<Schedule | undefined>;
 }
 
+/** Both, over the same store. */
+export function createDesks(store: {
+  readonly schedule: SharedSchedule;
+  readonly backfills: Parameters<typeof createBackfillDesk>[0];
+}): { readonly schedule: ScheduleDesk; readonly backfills: BackfillDesk } {
+  return {
+    schedule: createScheduleDesk(store.schedule),
+    backfills: createBackfillDesk(store.backfills, store.schedule),
+  };
+}
+
 export function createScheduleDesk(schedule: SharedSchedule): ScheduleDesk {
   const get = async () => viewOf(await schedule.standing());
   return {

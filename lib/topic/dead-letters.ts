@@ -4,6 +4,7 @@ import {
   attemptsOf,
   isPlace,
   type LetterOrigin,
+  letterHeaders,
   replayHeaders,
   withoutHeaders,
 } from "../domain/letter.ts";
@@ -38,18 +39,6 @@ export async function openDeadLetters(
     [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose](),
   };
 }
-
-/** The header names of Kafka Connect's dead-letter queue. */
-export const letterHeaders = {
-  topic: "__connect.errors.topic",
-  partition: "__connect.errors.partition",
-  offset: "__connect.errors.offset",
-  stage: "__connect.errors.stage",
-  message: "__connect.errors.exception.message",
-  path: "errors.path",
-  /** Only where the value had to be left out: how large it is. */
-  bytes: "errors.value.bytes",
-} as const;
 
 /** What a letter says of itself: no record's own headers of these names are kept. */
 export const reservedHeaders: readonly string[] = [

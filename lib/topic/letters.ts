@@ -1,10 +1,10 @@
 import type { DeleteRecordsResult } from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
 import { type ReceivedRecord, wholeHeader } from "../domain/event.ts";
-import { withoutHeaders } from "../domain/letter.ts";
+import { letterHeaders, withoutHeaders } from "../domain/letter.ts";
 import type { LetterTopic, StoredLetter } from "../flow/letters.ts";
 import { loadKafkaClient } from "../native/load.ts";
-import { letterHeaders, letterOrigin, reservedHeaders } from "./dead-letters.ts";
+import { letterOrigin, reservedHeaders } from "./dead-letters.ts";
 import {
   called,
   clientProperties,

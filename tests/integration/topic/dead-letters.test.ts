@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { letterHeaders } from "../../../lib/domain/letter.ts";
 import { silentLog as log } from "../../../lib/log.ts";
-import { letterHeaders, letterOrigin, openDeadLetters } from "../../../lib/topic/dead-letters.ts";
+import { letterOrigin, openDeadLetters } from "../../../lib/topic/dead-letters.ts";
 import { deadLettersContract } from "../../contracts/dead-letters.ts";
 import { type MadeTopics, makeTopics } from "../../topics.ts";
 import { never, record } from "../../users.ts";
