@@ -12,6 +12,10 @@ export interface Backfills {
   runsBetween(
     range: Pick<BackfillRequest, "from" | "to">,
   ): Promise<readonly Pick<Run, "id" | "state" | "logicalTime">[]>;
+  /** The backfill that was made for this request, with its runs as they are now. */
+  earlier(
+    requestId: string,
+  ): Promise<{ readonly backfill: Backfill; readonly runs: readonly BackfillRun[] } | undefined>;
   /**
    * Makes these runs or begins them again, as far as they still are as they were listed, all or
    * nothing. Asked again with the same request id it gives the same backfill.
@@ -36,6 +40,7 @@ export function createBackfills(sql: Sql): Backfills {
           from runs
           where logical_time >= ${from.toISOString()} and logical_time < ${to.toISOString()}`;
       }),
+    earlier: (requestId) => asked("look up a backfill", () => earlier(sql, requestId)),
     create: (request, runs) => asked("make a backfill", () => create(sql, request, runs)),
     cancel: (id, { running = false } = {}) =>
       asked("cancel a backfill", async () => {
@@ -50,6 +55,18 @@ export function createBackfills(sql: Sql): Backfills {
           ${selectBackfill(sql)} where ${older} group by b.id order by b.id desc limit ${limit}`;
       }),
   };
+}
+
+async function earlier(sql: Sql, requestId: string) {
+  const [row] = await sql<{ id: number; newest: boolean }[]>`
+    select id, run_order = 'newest' as newest from backfills where request_id = ${requestId}`;
+  const backfill = row && (await get(sql, row.id));
+  if (!backfill) return undefined;
+  const runs = await sql<BackfillRun[]>`
+    select to_char(logical_time at time zone 'UTC', ${iso}) as "logicalTime", id, state
+    from runs where backfill_id = ${row.id}
+    order by logical_time`;
+  return { backfill, runs: row.newest ? runs.toReversed() : [...runs] };
 }
 
 async function create(sql: Sql, request: BackfillRequest, runs: readonly BackfillRun[]) {

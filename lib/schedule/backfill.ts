@@ -14,6 +14,8 @@ export interface BackfillStore {
   runsBetween(
     range: Pick<BackfillRequest, "from" | "to">,
   ): Promise<readonly Pick<Run, "id" | "state" | "logicalTime">[]>;
+  /** The backfill that was made for this request, with its runs as they are now. */
+  earlier(requestId: string): Promise<Backfilled | undefined>;
   /** Makes these runs or begins them again, as far as they still are as they were. */
   create(request: BackfillRequest, runs: readonly BackfillRun[]): Promise<Backfill>;
 }
@@ -37,13 +39,16 @@ export interface BackfillOptions {
 
 /**
  * Queues a run for each logical time of the range that is due and has none, and those that are to be
- * run again. Gives what it lists, in the order in which they run. Fails with `usage` when the range has too many logical times.
+ * run again. Gives what it lists, in the order in which they run; asked again with the same request
+ * id, what it has made. Fails with `usage` when the range has too many logical times.
  */
 export async function backfill(
   request: BackfillRequest,
   store: BackfillStore,
   options: BackfillOptions,
 ): Promise<Backfilled> {
+  const made = request.requestId && !options.dryRun && (await store.earlier(request.requestId));
+  if (made) return made;
   const times = await logicalTimes(request, options);
   const runs = listed(times, await store.runsBetween(request), request);
   const nothing = options.dryRun || runs.length === 0;

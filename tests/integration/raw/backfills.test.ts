@@ -60,6 +60,9 @@ describe("a backfill", () => {
     const first = await backfilled(it, [1], { requestId });
     expect(await backfilled(it, [1, 2], { requestId })).toEqual(first);
     expect(await it.backfills.list({ limit: 10 })).toHaveLength(1);
+    const runs = [{ logicalTime: hour(1), id: 1, state: "queued" as const }];
+    expect(await it.backfills.earlier(requestId)).toEqual({ backfill: first, runs });
+    expect(await it.backfills.earlier(crypto.randomUUID())).toBeUndefined();
   });
 
   test("counts what became of its runs, and is done when all have ended", async () => {

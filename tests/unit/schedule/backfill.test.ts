@@ -21,6 +21,8 @@ function store(present: Readonly<Record<number, RunState>> = {}) {
       Object.entries(present).map(([n, state]) => ({
         ...{ id: Number(n), state, logicalTime: hour(Number(n)).toISOString() },
       })),
+    earlier: async (requestId: string) =>
+      requestId === "seen" ? { backfill: { id: 7 } as Backfill, runs: [] } : undefined,
     create: async (_: BackfillRequest, runs: readonly BackfillRun[]) => {
       made.push(runs);
       return { id: 1 } as Backfill;
@@ -88,6 +90,16 @@ describe("a backfill", () => {
     expect(real).toMatchObject({ backfill: { id: 1 }, runs: dry.runs });
     expect(there.made).toEqual([dry.runs]);
     expect(dry.runs).toHaveLength(5);
+  });
+
+  test("asked for again gives what it has made, and makes no other", async () => {
+    const there = store();
+    const again = (requestId: string, dryRun: boolean) =>
+      backfill({ ...request, requestId }, there, { schedule, now, dryRun });
+    expect(await again("seen", false)).toMatchObject({ backfill: { id: 7 } });
+    expect(there.made).toEqual([]);
+    expect(await again("seen", true)).toMatchObject({ backfill: null, runs: { length: 6 } });
+    expect(await again("new", false)).toMatchObject({ backfill: { id: 1 } });
   });
 
   test("of nothing is none", async () => {

@@ -32,6 +32,7 @@ async function done(line: string, given: GivenSchedule = {}, paused = false) {
   };
   const backfills = {
     runsBetween: async () => [],
+    earlier: async () => undefined,
     create: async (request: BackfillRequest, runs: readonly unknown[]) => {
       asked.push({ ...request, runs: runs.length });
       return made;
