@@ -10,7 +10,7 @@ export interface VersionedUser {
 /** A record of the topic, on its way out. */
 export interface Event {
   readonly key: string;
-  readonly value: Buffer;
+  readonly value: string;
   /** One name and value each, in order. */
   readonly headers: readonly Readonly<Record<string, string>>[];
 }
@@ -36,16 +36,32 @@ export interface Origin {
 
 /**
  * The format of the value, told in the header `format`: raised when an old reader would misread it.
+ * Values that wait in the outbox have the format they were made in: whoever raises it empties them.
  */
 export const format = "1";
 
 /** The record for a user. Equal users with equal versions give equal records. */
-export function encode({ user, version }: VersionedUser, { run, raw }: Origin): Event {
-  return {
-    key: user.id,
-    value: Buffer.from(JSON.stringify(user)),
-    headers: [{ version: String(version) }, { format }, { run: String(run) }, { raw: String(raw) }],
-  };
+export function encode({ user, version }: VersionedUser, origin: Origin): Event {
+  return recordOf({ key: user.id, value: recordValue(user), version }, origin);
+}
+
+/** The value of a user's record. */
+export function recordValue(user: User): string {
+  return JSON.stringify(user);
+}
+
+/** The record of a value that was made before, in this `format`. */
+export function recordOf(
+  { key, value, version }: { key: string; value: string; version: number },
+  { run, raw }: Origin,
+): Event {
+  const headers = [
+    { version: String(version) },
+    { format },
+    { run: String(run) },
+    { raw: String(raw) },
+  ];
+  return { key, value, headers };
 }
 
 /**

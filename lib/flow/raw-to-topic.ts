@@ -1,4 +1,4 @@
-import { type Event, encode } from "../domain/event.ts";
+import { type Event, encode, recordOf } from "../domain/event.ts";
 import { parseApiUser, type Rejection } from "../domain/user.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
@@ -8,7 +8,10 @@ export interface OutboxRow {
   readonly raw: number;
   readonly run: number;
   readonly version: number;
-  /** The user as the API sent it. */
+  /** The record's key and value where they were made when the user was judged, else null. */
+  readonly key?: string | null;
+  readonly value?: string | null;
+  /** The user as the API sent it, where the record is still to be made of it; else null. */
   readonly payload: unknown;
 }
 
@@ -59,11 +62,11 @@ export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Prom
     const events: Event[] = [];
     const indexes: number[] = [];
     for (const [index, row] of rows.entries()) {
-      const judged = parseApiUser(row.payload);
-      if ("rejection" in judged) {
-        refused.push({ index, rejection: judged.rejection });
+      const made = eventOf(row);
+      if ("rejection" in made) {
+        refused.push({ index, rejection: made.rejection });
       } else {
-        events.push(encode({ user: judged.user, version: row.version }, row));
+        events.push(made);
         indexes.push(index);
       }
     }
@@ -73,6 +76,13 @@ export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Prom
     }
     return refused;
   });
+}
+
+function eventOf(row: OutboxRow): Event | { readonly rejection: Rejection } {
+  const { key, value, version } = row;
+  if (key && value) return recordOf({ key, value, version }, row);
+  const judged = parseApiUser(row.payload);
+  return "user" in judged ? encode({ user: judged.user, version }, row) : judged;
 }
 
 export interface RelayOptions {

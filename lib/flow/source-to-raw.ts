@@ -1,4 +1,5 @@
 import type { LogFields, LogLevel } from "../domain/attempt.ts";
+import { recordValue } from "../domain/event.ts";
 import { type ClaimedRun, nextPage } from "../domain/run.ts";
 import { parseApiUser, type Rejection } from "../domain/user.ts";
 import { messageChain } from "../errors.ts";
@@ -37,6 +38,8 @@ export interface JudgedPage {
 }
 export interface JudgedUser {
   readonly id: string;
+  /** The value of the record that it becomes on the topic; else that is made when it gets there. */
+  readonly value?: string;
 }
 export interface JudgedRejection {
   readonly rejection: Rejection;
@@ -98,5 +101,5 @@ export async function sourceToRaw(
 
 function judge(user: unknown): JudgedUser | JudgedRejection {
   const judged = parseApiUser(user);
-  return "user" in judged ? { id: judged.user.id } : judged;
+  return "user" in judged ? { id: judged.user.id, value: recordValue(judged.user) } : judged;
 }

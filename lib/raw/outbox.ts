@@ -8,22 +8,28 @@ export interface RawOutbox extends Outbox {
 }
 
 /**
- * The outbox in PostgreSQL. Rows are locked while they are handed over and deleted by the commit,
- * so any number of relays may take at once. Rows are found by being there, never by "id greater
- * than the last one": transactions commit in another order than their ids.
+ * The outbox in PostgreSQL. Rows are deleted by the transaction that hands them over, so any number
+ * of relays may take at once, and for all others they are there until it commits. Rows are found by
+ * being there, never by "id greater than the last one": transactions commit in another order than
+ * their ids.
  */
 export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
   return {
     take: (limit, handle) =>
       asked("take from the outbox", () =>
         transaction(sql, async (tx, connected) => {
-          const rows = await tx<OutboxRow[]>`
-            select o.raw_id as raw, o.run_id as run, r.version, r.payload
-            from (
-              select raw_id, run_id from outbox order by raw_id limit ${limit} for update skip locked
-            ) o
-            left join raw_users r on r.id = o.raw_id
-            order by o.raw_id`;
+          const rows = await tx<TakenRow[]>`
+            with taken as (
+              delete from outbox where ctid = any (array (
+                select ctid from outbox order by run_id, raw_id limit ${limit}
+                for update skip locked))
+              returning raw_id, run_id, version, user_id, value, refusals
+            )
+            select o.raw_id as raw, o.run_id as run, coalesce(o.version, r.version) as version,
+              o.user_id as key, o.value, r.payload, o.refusals
+            from taken o
+            left join raw_users r on r.id = case when o.value is null then o.raw_id end
+            order by o.run_id, o.raw_id`;
           if (rows.length === 0) return 0;
           const stillOurs = async () => {
             await connected();
@@ -32,7 +38,6 @@ export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
           const refused = await handle(rows, stillOurs);
           await connected();
           if (refused.length > 0) await reject(tx, rows, refused);
-          await remove(tx, rows);
           return rows.length;
         }),
       ),
@@ -46,31 +51,28 @@ export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
   };
 }
 
-async function remove(tx: Transaction, rows: readonly OutboxRow[]): Promise<void> {
-  await tx.unsafe(
-    "delete from outbox where raw_id in (select json_array_elements_text($1::text::json)::bigint)",
-    [JSON.stringify(rows.map((row) => row.raw))],
-  );
-}
+/** With how often it was refused before. */
+type TakenRow = OutboxRow & { readonly refusals: number };
 
 /**
  * A row refused on its way to the topic counts as rejected, as if it had been refused when fetched.
  */
 async function reject(
   tx: Transaction,
-  rows: readonly OutboxRow[],
+  rows: readonly TakenRow[],
   refused: readonly Refused[],
 ): Promise<void> {
   const rejections = refused.flatMap(({ index, rejection }) => {
     const row = rows[index];
-    return row ? [{ raw: row.raw, run: row.run, ...rejection }] : [];
+    return row ? [{ raw: row.raw, run: row.run, attempts: row.refusals + 1, ...rejection }] : [];
   });
   await tx.unsafe(
     `with refused as (
-       select * from json_to_recordset($1::text::json) as x (raw bigint, run bigint, path text, reason text)
+       select * from json_to_recordset($1::text::json)
+         as x (raw bigint, run bigint, attempts integer, path text, reason text)
      ), kept as (
        insert into rejected_users (raw_id, stage, path, reason, attempts)
-       select raw, 'publish', path, reason, refusals + 1 from refused join outbox on raw_id = raw
+       select raw, 'publish', path, reason, attempts from refused
        on conflict (raw_id) do update
        set stage = excluded.stage, path = excluded.path, reason = excluded.reason, attempts = excluded.attempts
      )

@@ -102,7 +102,7 @@ async function accept(
      ), queued as (
        insert into outbox (raw_id, run_id, refusals)
        select raw, run, attempts from accepted join cleared on raw_id = raw
-       on conflict (raw_id) do nothing
+       on conflict do nothing
      )
      update runs set accepted = accepted + n, rejected = rejected - n
      from (select run, count(*) as n from accepted group by run) counted

@@ -130,11 +130,15 @@ async function cancelRun(sql: Sql, id: number): Promise<Run | undefined> {
   return run;
 }
 
+/** Between texts in one: JSON has it in no text, neither as it is nor as blank space. */
+const separator = "\x1e";
+
 async function commitPage(sql: Sql, run: ClaimedRun, page: JudgedPage): Promise<void> {
   const rejected = page.users.flatMap((user, position) =>
     "rejection" in user ? [{ position, ...user.rejection }] : [],
   );
-  const ids = page.users.map((user) => ("id" in user ? user.id : null));
+  const ids = page.users.map((user) => ("id" in user ? user.id : ""));
+  const values = page.users.map((user) => ("id" in user ? user.value : undefined) ?? "");
   await transaction(sql, async (tx) => {
     const [held] = await tx`
       update runs set pages = ${page.page}, heartbeat_at = now(), fetched = fetched + ${ids.length},
@@ -154,13 +158,18 @@ async function commitPage(sql: Sql, run: ClaimedRun, page: JudgedPage): Promise<
         insert into raw_users (run_id, page, position, version, user_id, payload)
         select ${run.id}, ${page.page}, n - 1, at + n - 1, id::uuid, payload
         from page,
-          json_array_elements(${page.payloads}::text::json) with ordinality as p (payload, n)
-          join json_array_elements_text(${JSON.stringify(ids)}::text::json)
-            with ordinality as i (id, n) using (n)
-        returning id, position, user_id
+          rows from (
+            json_array_elements(${page.payloads}::text::json),
+            string_to_table(${ids.join(separator)}, ${separator}, '')
+          ) with ordinality as p (payload, id, n)
+        returning id, position, version, user_id
       ), queued as (
-        insert into outbox (raw_id, run_id)
-        select id, ${run.id} from received where user_id is not null
+        insert into outbox (raw_id, run_id, version, user_id, value)
+        select id, ${run.id}, version, user_id, value
+        from received
+          left join string_to_table(${values.join(separator)}, ${separator}, '')
+            with ordinality as v (value, n) on n = position + 1
+        where user_id is not null
       ), refused as (
         insert into rejected_users (raw_id, stage, path, reason)
         select id, 'fetch', path, reason

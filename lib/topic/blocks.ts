@@ -5,7 +5,7 @@ import type { ReceivedRecord } from "../domain/event.ts";
 /** A record on its way out, to any topic. */
 export interface OutgoingRecord {
   readonly key: string | Buffer | null;
-  readonly value: Buffer | null;
+  readonly value: string | Buffer | null;
   /** One name and value each, in order. */
   readonly headers: readonly Readonly<Record<string, string | Buffer>>[];
 }

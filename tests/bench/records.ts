@@ -31,7 +31,7 @@ export async function writeRecords(
       bytesOf(
         valueBytes === undefined
           ? event
-          : encode(padded(row, valueBytes - event.value.length), origin),
+          : encode(padded(row, valueBytes - Buffer.byteLength(event.value)), origin),
       ),
     );
     if (at % 1000 === 0) await writer.flush();
@@ -46,7 +46,7 @@ function padded({ user, version }: VersionedUser, bytes: number): VersionedUser 
 }
 
 function bytesOf({ key, value, headers }: Event): Buffer {
-  const parts = [part(Buffer.from(key)), part(value), number(headers.length)];
+  const parts = [part(Buffer.from(key)), part(Buffer.from(value)), number(headers.length)];
   for (const header of headers) {
     for (const [name, text] of Object.entries(header)) {
       parts.push(part(Buffer.from(name)), part(Buffer.from(text)));
@@ -81,7 +81,7 @@ export async function readRecords(path: string): Promise<Event[]> {
   };
   while (at < file.length) {
     const key = bytes().toString();
-    const value = bytes();
+    const value = bytes().toString();
     const headers = Array.from({ length: whole() }, () => ({
       [bytes().toString()]: bytes().toString(),
     }));
@@ -93,7 +93,7 @@ export async function readRecords(path: string): Promise<Event[]> {
 /** The file's records as the table's writer takes them. */
 export async function readRows(path: string): Promise<VersionedUser[]> {
   return (await readRecords(path)).map(({ value, headers }) => {
-    const judged = parseUser(JSON.parse(value.toString()));
+    const judged = parseUser(JSON.parse(value));
     if ("rejection" in judged) throw new Error(judged.rejection.reason);
     return { user: judged.user, version: Number(headers[0]?.version) };
   });

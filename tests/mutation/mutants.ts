@@ -46,8 +46,8 @@ export const mutants: readonly Mutant[] = [
   {
     step: "rows leave the outbox with the transaction of who holds them",
     file: "lib/raw/outbox.ts",
-    find: "await remove(tx, rows);",
-    replace: "await remove(sql as never, rows);",
+    find: "const rows = await tx<TakenRow[]>`",
+    replace: "const rows = await sql<TakenRow[]>`",
     tests: [integration("raw/outbox"), integration("flow/recovery")],
   },
   {

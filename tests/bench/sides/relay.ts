@@ -30,9 +30,9 @@ process.exit(0);
 async function takeFrom(outbox: Outbox): Promise<void> {
   const sql = connect(config.raw.url);
   await sql.unsafe(`
+    create table if not exists filled as select * from outbox;
     truncate outbox;
-    insert into outbox (raw_id, run_id)
-      select id, run_id from raw_users order by id limit ${total}`);
+    insert into outbox select * from filled order by run_id, raw_id limit ${total}`);
   await sql.unsafe("vacuum analyze outbox");
   const counting: Outbox = {
     ...outbox,

@@ -1,11 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { OutboxRow } from "../../../lib/flow/raw-to-topic.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openRawStore } from "../../../lib/raw/postgres.ts";
 import { outboxContract } from "../../contracts/outbox.ts";
 import { failureOf } from "../../failure.ts";
 import { accepted, claimed, type OpenStore, rawStores } from "../../raw-store.ts";
 import { until } from "../../until.ts";
-import { never } from "../../users.ts";
+import { apiUsers, judgedPage, never } from "../../users.ts";
 
 setDefaultTimeout(180_000);
 
@@ -36,6 +37,34 @@ async function loseTaken({ sql }: Pick<OpenStore, "sql">): Promise<void> {
 }
 
 describe("the outbox", () => {
+  test("hands over the record of a user, and the payload where it has no record", async () => {
+    await using it = await openStore();
+    const sent = apiUsers(3);
+    const page = judgedPage(sent);
+    const values = ['{"é":"😀 \\u0000"}', undefined, "{}"];
+    const made = sent.map(({ login }, at) => {
+      const value = values[at];
+      return { id: login.uuid, ...(value === undefined ? {} : { value }) };
+    });
+    await it.runs.commitPage(await claimed(it), { ...page, users: made });
+    const versions = await it.sql<
+      { version: number }[]
+    >`select version from raw_users order by position`;
+    const rows: OutboxRow[] = [];
+    await it.outbox.take(10, async (taken) => {
+      rows.push(...taken);
+      return [];
+    });
+    expect(rows.map(({ version }) => ({ version }))).toEqual([...versions]);
+    expect(rows.map(({ key, value, payload }) => ({ key, value, payload }))).toEqual(
+      sent.map((user, at) => ({
+        key: user.login.uuid,
+        value: values[at] ?? null,
+        payload: values[at] === undefined ? user : null,
+      })),
+    );
+  });
+
   test("gives its rows to others as soon as a taker's connection is gone", async () => {
     await using it = await openStore();
     await it.runs.commitPage(await claimed(it), accepted([1, 2]));

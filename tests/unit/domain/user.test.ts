@@ -334,7 +334,7 @@ function received({ key, value, headers }: ReturnType<typeof encode>) {
     offset: 0,
     timestampMs: 0,
     key: Buffer.from(key),
-    value,
+    value: Buffer.from(value),
     headers: Object.fromEntries(entries.map(([name, text]) => [name, Buffer.from(text)])),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { wholeHeader } from "../../../lib/domain/event.ts";
+import { recordOf, wholeHeader } from "../../../lib/domain/event.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import {
   type Outbox,
@@ -31,6 +31,15 @@ describe("one batch", () => {
       [1001, 7, 1],
     );
     expect(outbox.pending).toEqual([]);
+  });
+
+  test("has the record as it was made when its user was judged", async () => {
+    const [outbox, topic] = [createFakeOutbox(), createFakePublisher()];
+    outbox.add({ raw: 1, run: 7, version: 1001, key: "k", value: '{"made":1}', payload: null });
+    expect(await relayOnce(outbox, topic, 10)).toBe(1);
+    expect(topic.published).toEqual([
+      recordOf({ key: "k", value: '{"made":1}', version: 1001 }, { run: 7, raw: 1 }),
+    ]);
   });
 
   test("stays in the outbox when it is refused", async () => {

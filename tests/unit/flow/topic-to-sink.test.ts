@@ -16,7 +16,12 @@ const down = () => new PipelineError("unavailable", "down", { retryAfterMs: 0 })
 const records = (...all: ReturnType<typeof rows>) =>
   all.map((row, offset) => {
     const { key, value, headers } = encode(row, { run: 1, raw: offset });
-    return record({ offset, key, value, headers: Object.assign({}, ...headers) });
+    return record({
+      offset,
+      key,
+      value: Buffer.from(value),
+      headers: Object.assign({}, ...headers),
+    });
   });
 
 describe("a batch", () => {
