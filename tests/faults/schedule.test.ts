@@ -38,6 +38,8 @@ async function open() {
   const { sql } = pipeline.database;
   await raw.schedule.apply({ cron: settings.SCHEDULE, timezone: "UTC" });
   await raw.schedule.change({ catchup: true, overlap: "queue", maxActiveRuns });
+  // For so long no instance has run: that is made up for.
+  await sql`update schedule set watermark = now() - interval '10 seconds'`;
   const heldBy = ({ pid }: RunningScript) => sql<{ id: number }[]>`
     select id from runs where state = 'running' and worker like ${`${pid}-%`}`;
   const owned = opening.move();
