@@ -156,6 +156,9 @@ const settings = {
     "",
   ),
   API_AUTH: v.optional(v.picklist(["on", "off"], "on or off"), "on"),
+  KEEP_RAW_DAYS: v.optional(whole(0, 36_500, "a number of days from 0, for ever, to 36500"), "0"),
+  KEEP_LOGS_DAYS: v.optional(whole(0, 36_500, "a number of days from 0, for ever, to 36500"), "90"),
+  KEEP_RUNS_DAYS: v.optional(whole(0, 36_500, "a number of days from 0, for ever, to 36500"), "0"),
   ALERT_WEBHOOK: v.optional(
     v.union([v.pipe(v.literal("")), url("", ["http:", "https:"])], "an http or https URL"),
     "",
@@ -225,6 +228,7 @@ function grouped(env: Settings) {
       token: env.API_TOKEN,
       auth: env.API_AUTH,
     },
+    keep: { raw: env.KEEP_RAW_DAYS, logs: env.KEEP_LOGS_DAYS, runs: env.KEEP_RUNS_DAYS },
     alerts: {
       url: env.ALERT_WEBHOOK,
       secret: env.ALERT_SECRET,

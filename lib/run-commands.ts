@@ -15,19 +15,46 @@ import type { Given } from "./run.ts";
 
 /* `bun run runs` list, show, logs, trigger, retry and cancel. */
 
-/** The options of these commands, beside `--json`. */
+/** The options of `bun run runs`, beside those of schedule and backfill alone. */
 export const runOptions = {
-  results: { type: "string", value: "N", about: "trigger: how many users (RESULTS)" },
+  results: { type: "string", value: "N", about: "trigger, backfill: users a run (RESULTS)" },
   seed: { type: "string", value: "S", about: "trigger: the same seed gives the same users" },
-  nat: { type: "string", value: "gb,us", about: "trigger: nationalities (NAT)" },
+  nat: { type: "string", value: "gb,us", about: "trigger, backfill: nationalities (NAT)" },
   state: { type: "string", value: "S,…", about: `list: ${runStates.join(", ")}` },
   trigger: { type: "string", value: "T,…", about: `list: ${triggers.join(", ")}` },
-  limit: { type: "string", value: "N", about: "list: so many, the newest (25)" },
+  limit: { type: "string", value: "N", about: "list, next, backfill list: so many" },
   before: { type: "string", value: "ID", about: "list: older than this run" },
   attempt: { type: "string", value: "N", about: "logs: of this attempt alone" },
   follow: { type: "boolean", about: "logs: go on until the run has ended" },
   "from-start": { type: "boolean", about: "retry: from its first page, with the same users" },
+  run: { type: "string", value: "N", about: "republish: the rows of this run" },
+  from: { type: "string", value: "T", about: "republish, backfill: from this time on" },
+  to: { type: "string", value: "T", about: "republish, backfill: and before this one" },
+  "raw-days": {
+    type: "string",
+    value: "N",
+    about: "prune: raw rows older than that (KEEP_RAW_DAYS)",
+  },
+  "logs-days": { type: "string", value: "N", about: "prune: logs (KEEP_LOGS_DAYS)" },
+  "runs-days": { type: "string", value: "N", about: "prune: runs without rows (KEEP_RUNS_DAYS)" },
+  "dry-run": { type: "boolean", about: "republish, backfill, prune: only count or list" },
+  json: { type: "boolean", about: "print JSON" },
 } as const;
+
+/** For how many days `prune` is to keep what: as given, else as set. Fails with `usage`. */
+export function keepDays(given: Given<typeof runOptions>, set: KeepDays): KeepDays {
+  return {
+    raw: numberOf("raw-days", given["raw-days"]) ?? set.raw,
+    logs: numberOf("logs-days", given["logs-days"]) ?? set.logs,
+    runs: numberOf("runs-days", given["runs-days"]) ?? set.runs,
+  };
+}
+
+interface KeepDays {
+  readonly raw: number;
+  readonly logs: number;
+  readonly runs: number;
+}
 
 /** Runs and their logs, as the HTTP API has them too. */
 export interface RunDesk {

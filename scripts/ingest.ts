@@ -3,6 +3,7 @@ import { runText } from "../lib/domain/run.ts";
 import { sendAlerts } from "../lib/flow/alerts.ts";
 import { ingestOnce } from "../lib/flow/ingest-once.ts";
 import { performRuns } from "../lib/flow/perform-runs.ts";
+import { pruneHourly } from "../lib/flow/prune.ts";
 import { createRateLimit } from "../lib/flow/rate-limit.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
 import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
@@ -20,6 +21,7 @@ import { openSource } from "../lib/source/randomuser.ts";
 import { together } from "../lib/together.ts";
 import { watchTopics } from "../lib/topic/figures.ts";
 import { openProducer } from "../lib/topic/producer.ts";
+import { openReader } from "../lib/topic/reader.ts";
 import { createWebhook } from "../lib/webhook.ts";
 
 const command = {
@@ -37,7 +39,7 @@ const command = {
 
 await run(command, async ({ config, log, options, signal }) => {
   const request = runRequest(options, config.runs);
-  const { http, runs: defaults, perform, alerts } = config;
+  const { http, runs: defaults, perform, alerts, keep } = config;
   await using server = options.once ? undefined : listenEarly(http, "PORT", log);
   await using topic = await openProducer(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal, alerts: alerts.url !== "" });
@@ -58,6 +60,7 @@ await run(command, async ({ config, log, options, signal }) => {
   await using topics = watchTopics(config.topic, { log, signal });
   const pipeline = watchPipeline({ raw, topic: topics, now: () => new Date() });
   const checks = { PostgreSQL: raw.ping };
+  const openTopic = () => openReader(config.topic, { log, signal });
   const shown = { ...raw, ...createDesks(raw), pipeline, topic: config.topic };
   const service = createService({ ...shown, checks, defaults, http, log });
   using _ = server.serve(service);
@@ -66,6 +69,7 @@ await run(command, async ({ config, log, options, signal }) => {
     (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),
     (signal) => performRuns(runs, source, { ...working, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),
+    (signal) => pruneHourly(raw.old, { ...config.topic, openTopic }, { keep, log, signal }),
     (signal) => sendAlerts(raw.alerts, createWebhook(alerts), { ...alerts, log, signal }),
   ]);
   return 0;

@@ -1,34 +1,24 @@
 import { republishSelection } from "../lib/arguments.ts";
 import { PipelineError } from "../lib/errors.ts";
+import { prune } from "../lib/flow/prune.ts";
 import { republish } from "../lib/flow/republish.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
-import { runCommand, runOptions } from "../lib/run-commands.ts";
+import { keepDays, runCommand, runOptions } from "../lib/run-commands.ts";
 import { scheduleCommand, scheduleOptions } from "../lib/schedule/commands.ts";
 import { createBackfillDesk, createScheduleDesk } from "../lib/schedule/desk.ts";
 import { openProducer } from "../lib/topic/producer.ts";
+import { openReader } from "../lib/topic/reader.ts";
 
 const command = {
   name: "runs",
-  about:
-    "Runs and their logs, their schedule and backfills; what is kept, through the topic again.",
+  about: "Runs and their logs, their schedule and backfills; what is kept, sent again or removed.",
   positionals:
-    "list|show ID|logs ID|trigger|retry ID|cancel ID|schedule|pause|resume|next|backfill [list|show ID|cancel ID]|republish",
-  options: {
-    ...runOptions,
-    ...scheduleOptions,
-    run: { type: "string", value: "N", about: "republish: the rows of this run" },
-    from: { type: "string", value: "T", about: "republish, backfill: from this time on" },
-    to: { type: "string", value: "T", about: "republish, backfill: and before this one" },
-    results: { type: "string", value: "N", about: "trigger, backfill: users a run (RESULTS)" },
-    nat: { type: "string", value: "gb,us", about: "trigger, backfill: nationalities (NAT)" },
-    limit: { type: "string", value: "N", about: "list, next, backfill list: so many" },
-    "dry-run": { type: "boolean", about: "republish, backfill: only count or list" },
-    json: { type: "boolean", about: "print JSON" },
-  },
+    "list|show ID|logs ID|trigger|retry ID|cancel ID|schedule|pause|resume|next|backfill [list|show ID|cancel ID]|republish|prune",
+  options: { ...scheduleOptions, ...runOptions },
 } as const;
 
 await run(command, async ({ config, log, options, positionals, signal }) => {
@@ -36,7 +26,8 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
   const asked = runCommand(positionals, options, config.runs);
   const scheduled = scheduleCommand(positionals, options, config.runs);
   const selection = positionals[0] === "republish" && republishSelection(options);
-  if (!asked && !scheduled && !selection) {
+  const keep = positionals[0] === "prune" && keepDays(options, config.keep);
+  if (!asked && !scheduled && !selection && !keep) {
     throw new PipelineError("usage", `runs: expected ${command.positionals}`);
   }
   await using raw = await openRawStore(config.raw, { log, signal });
@@ -46,6 +37,17 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
     const backfills = createBackfillDesk(raw.backfills, raw.schedule);
     const { data, text } = await scheduled({ schedule, backfills });
     await print(json ? `${jsonLine(data)}\n` : text);
+  }
+  if (keep) {
+    const openTopic = () => openReader(config.topic, { log, signal });
+    const { name } = config.topic;
+    const done = await prune(raw.old, { name, openTopic }, { keep, dryRun, log, signal });
+    const counts = `${done.raw} raw rows, ${done.logs} log lines, ${done.runs} runs`;
+    await print(
+      json
+        ? `${jsonLine({ ...done, dryRun })}\n`
+        : `${counts} ${dryRun ? "to remove" : "removed"}\n`,
+    );
   }
   if (!selection) return 0;
   const { rows } = await raw.kept.count(selection);

@@ -1,5 +1,5 @@
 import type { Expected, Ledger } from "../flow/verify.ts";
-import { patient } from "./client.ts";
+import { patient, type Sql } from "./client.ts";
 import { addLetters, lettersTable, settledLetter } from "./letters.ts";
 import { openSession } from "./session.ts";
 
@@ -93,19 +93,26 @@ export async function openLedger(url: string): Promise<Ledger & AsyncDisposable>
             replace(s.digest::text, '-', '') as digest
           from seen_expected e
           join seen_rows s on s.id = e.id and s.version > e.version
-          left join raw_users r on r.user_id = s.id and r.version = s.version`.cursor(pageRows),
+          left join raw_users r on r.user_id = s.id and r.version = s.version
+          where r.id is not null or s.version >= ${prunedBelow(sql)}`.cursor(pageRows),
       ),
     async *invented() {
       const pages = own.pages("look for invented rows", (sql) =>
         sql<{ id: string }[]>`
           select s.id from seen_rows s
           where s.version >= (select min(version) from raw_users)
+            and s.version >= ${prunedBelow(sql)}
             and not exists (select from raw_users r where r.user_id = s.id)`.cursor(pageRows),
       );
       for await (const page of pages) yield page.map(({ id }) => id);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Of older versions the raw row may have been removed for its age: nothing is said of them. */
+function prunedBelow(sql: Sql) {
+  return sql`coalesce((select pruned_below from retention), 0)`;
 }
 
 const tables = `

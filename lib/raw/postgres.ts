@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import type { AlertQueue } from "../flow/alerts.ts";
 import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
+import type { OldThings } from "../flow/prune.ts";
 import type { Bookings } from "../flow/rate-limit.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { RawFigures } from "../flow/watch-pipeline.ts";
@@ -20,6 +21,7 @@ import { migrate } from "./migrate.ts";
 import { createOutbox, type RawOutbox } from "./outbox.ts";
 import { createRejectedRows } from "./rejected.ts";
 import { createKeptRows, type KeptRows } from "./republish.ts";
+import { createOldThings } from "./retention.ts";
 import { createRunLogs, type RunLogs } from "./run-logs.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { createSharedSchedule, type SharedSchedule } from "./schedule.ts";
@@ -29,6 +31,8 @@ export interface RawStore extends AsyncDisposable {
   readonly runs: Runs;
   readonly logs: RunLogs;
   readonly alerts: AlertQueue;
+  /** What may be removed for its age. */
+  readonly old: OldThings;
   /** What all instances have asked the API for. */
   readonly bookings: Bookings;
   readonly events: EventLog;
@@ -100,6 +104,7 @@ export async function openRawStore(
     runs: createRuns(sql, listener.bell("runs"), { silentAfterMs, alerts }),
     logs: createRunLogs(sql, listener.bell("run_logs")),
     bookings: createBookings(sql),
+    old: createOldThings(slow),
     alerts: createAlertQueue(sql, listener.bell("alerts")),
     outbox: createOutbox(sql, listener.bell("outbox")),
     schedule,

@@ -1,4 +1,5 @@
-import { asked, type Sql } from "./client.ts";
+import { asked, type Sql, type Transaction, transaction } from "./client.ts";
+import { lockKept } from "./retention.ts";
 
 /** Which kept rows: those of a run, or those fetched from a time on, before another. */
 export type Selection = { readonly run: number } | { readonly from: Date; readonly to: Date };
@@ -36,21 +37,24 @@ export function createKeptRows(sql: Sql, patient: Sql): KeptRows {
         return row ?? { rows: 0, first: 0, last: 0 };
       }),
     queue: (selection, { after, last, limit }) =>
-      asked("queue kept rows", async () => {
-        const [row] = await sql<{ last: number | null }[]>`
-          with page as (
-            select id, run_id from raw_users r
-            where id > ${after} and id <= ${last} and ${selected(sql, selection)}
-            order by id limit ${limit}
-          ), queued as (
-            insert into outbox (raw_id, run_id)
-            select id, run_id from page
-            on conflict do nothing
-          )
-          select max(id) as last from page`;
-        await sql`select pg_notify('outbox', '')`;
-        return row?.last ?? undefined;
-      }),
+      asked("queue kept rows", () =>
+        transaction(sql, async (tx) => {
+          await lockKept(tx, "to queue");
+          const [row] = await tx<{ last: number | null }[]>`
+            with page as (
+              select id, run_id from raw_users r
+              where id > ${after} and id <= ${last} and ${selected(tx, selection)}
+              order by id limit ${limit}
+            ), queued as (
+              insert into outbox (raw_id, run_id)
+              select id, run_id from page
+              on conflict do nothing
+            )
+            select max(id) as last from page`;
+          await tx`select pg_notify('outbox', '')`;
+          return row?.last ?? undefined;
+        }),
+      ),
     waiting: ({ first, last }) =>
       asked("count the outbox", async () => {
         const [row] = await sql<{ count: number }[]>`
@@ -61,7 +65,7 @@ export function createKeptRows(sql: Sql, patient: Sql): KeptRows {
 }
 
 /** Rejected rows are none that were ever accepted, or are any more. */
-function selected(sql: Sql, selection: Selection) {
+function selected(sql: Sql | Transaction, selection: Selection) {
   const which =
     "run" in selection
       ? sql`run_id = ${selection.run}`

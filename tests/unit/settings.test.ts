@@ -41,6 +41,7 @@ describe("readConfig", () => {
         tlsCa: "",
       },
       http: { host: "127.0.0.1", port: 8080, consumerPort: 8081, token: "", auth: "on" },
+      keep: { raw: 0, logs: 90, runs: 0 },
       alerts: { url: "", secret: "", deadlineMs: 0 },
       log: { level: "info" },
     });
@@ -130,6 +131,9 @@ describe("readConfig", () => {
     ["HOST", "a\u009b\u202eb/c", "a host name or address to listen on"],
     ["CONSUMER_PORT", "8081/tcp", "a port number from 0 to 65535"],
     ["API_AUTH", "no", "on or off"],
+    ["KEEP_RAW_DAYS", "7d", "a number of days from 0, for ever, to 36500"],
+    ["KEEP_LOGS_DAYS", "-1", "a number of days from 0, for ever, to 36500"],
+    ["KEEP_RUNS_DAYS", "36501", "a number of days from 0, for ever, to 36500"],
     ["ALERT_DEADLINE", "1 day", "a number of seconds from 0, for none, to 31622400"],
     ["LOG_LEVEL", "loud", "debug, info, warn, error or silent"],
   ])("%s=%j is refused", (name, value, expected) => {

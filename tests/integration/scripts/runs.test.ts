@@ -191,6 +191,34 @@ describe("a run that fails for good", () => {
   });
 });
 
+describe("prune", () => {
+  test("removes what is old and consumed, and verify stays clean", async () => {
+    await using it = await open();
+    const aged = async (users: number) => {
+      const { id } = await it.ingest(users);
+      await it.sql`update raw_users set fetched_at = now() - interval '8 days' where run_id = ${id}`;
+    };
+    const prune = (...how: string[]) => jsonOf("runs", ["prune", ...how], it.settings);
+    await aged(30);
+    await it.drain();
+    await aged(20);
+    const before = await it.verify();
+    expect(before).toMatchObject({ raw: 50, table: 30, onTheWay: 20 });
+    const week = ["--raw-days", "7"];
+    expect(await prune(...week, "--dry-run")).toMatchObject({ raw: 30, dryRun: true });
+    expect(await prune(...week)).toMatchObject({ raw: 30, dryRun: false });
+    expect(await it.verify()).toMatchObject({
+      ...{ raw: 20, table: 30, onTheWay: 20, lost: 0, invented: 0, stale: 0 },
+    });
+    await it.drain();
+    expect(await it.verify()).toMatchObject({ raw: 20, table: 50, lost: 0, invented: 0, stale: 0 });
+    expect(await prune(...week)).toMatchObject({ raw: 20 });
+    await it.ingest(5);
+    await it.drain();
+    expect(await it.verify()).toMatchObject({ raw: 5, table: 55, lost: 0, invented: 0, stale: 0 });
+  });
+});
+
 describe("runs", () => {
   test("are started, followed, looked at and cancelled from the command line", async () => {
     await using it = await open();
