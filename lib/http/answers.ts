@@ -73,7 +73,10 @@ export const LogAnswer = v.pipe(
         at: time,
         level: v.picklist(["info", "warn", "error"]),
         message: v.string(),
-        fields: v.record(v.string(), v.nullable(v.union([v.string(), v.number(), v.boolean()]))),
+        fields: v.record(
+          v.string(),
+          v.nullable(v.union([v.string(), v.number(), v.boolean(), v.array(v.string())])),
+        ),
       }),
     ),
     next: v.pipe(
