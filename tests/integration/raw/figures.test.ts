@@ -1,0 +1,37 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { claimed, manual, rawStores } from "../../raw-store.ts";
+import { apiUsers, judgedPage } from "../../users.ts";
+
+setDefaultTimeout(180_000);
+
+const openStore = rawStores();
+const none = { queued: 0, running: 0, success: 0, failed: 0, cancelled: 0, skipped: 0 };
+
+test("the figures of an empty store are zeros", async () => {
+  await using it = await openStore();
+  expect(await it.figures()).toEqual({
+    runs: none,
+    raw: { rows: 0, rejected: 0, pending: 0, oldestPendingSeconds: null },
+    received: 0,
+  });
+});
+
+test("the figures count what was received, what waits and since when, and the runs by state", async () => {
+  await using it = await openStore();
+  const run = await claimed(it);
+  await it.runs.create(manual);
+  await it.runs.commitPage(run, judgedPage([...apiUsers(5), {}]));
+  await it.sql`update raw_users set fetched_at = now() - interval '1 hour'`;
+  await it.outbox.take(2, async () => []);
+  const { runs, raw, received } = await it.figures();
+  expect(runs).toEqual({ ...none, queued: 1, running: 1 });
+  expect(raw).toMatchObject({ rows: 6, rejected: 1, pending: 3 });
+  expect(raw.oldestPendingSeconds).toBeGreaterThanOrEqual(3600);
+  expect(received).toBe(6);
+  await it.runs.finish(run, { outcome: "success" });
+  await it.outbox.take(10, async () => []);
+  expect(await it.figures()).toMatchObject({
+    runs: { success: 1, running: 0 },
+    raw: { pending: 0, oldestPendingSeconds: null },
+  });
+});
