@@ -112,14 +112,14 @@ async function claimOnce(sql: Sql, worker: string, silentAfterMs: number, id?: n
       group by lane
     ), free as (
       select r.id, r.state, r.attempt, r.pages, r.lane,
-        coalesce(b.max_active_runs, (select max_active_runs from schedule), 1) as most
+        coalesce(b.max_active_runs, (select max_active_runs from schedule), 16) as most
       from runs r
       left join active a on a.lane = r.lane
       left join backfills b on b.id = r.lane
       where ${id === undefined ? sql`true` : sql`r.id = ${id}`} and (
         r.state = 'queued' and coalesce(r.not_before <= now(), true) and (
           r.lane is null or coalesce(a.runs, 0) <
-            coalesce(b.max_active_runs, (select max_active_runs from schedule), 1)) or
+            coalesce(b.max_active_runs, (select max_active_runs from schedule), 16)) or
         r.state = 'running' and r.heartbeat_at < now() - ${silentAfterMs} * interval '1 millisecond')
       order by coalesce(r.lane, -1),
         extract(epoch from r.logical_time) * case b.run_order when 'newest' then -1 else 1 end,

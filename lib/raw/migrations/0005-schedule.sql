@@ -5,7 +5,8 @@ alter table schedule
   alter applied_cron set default '0 * * * *',
   alter applied_timezone set default 'UTC',
   add catchup boolean not null default false,
-  add max_active_runs integer not null default 1 check (max_active_runs between 1 and 100),
+  -- As many as Airflow allows a DAG.
+  add max_active_runs integer not null default 16 check (max_active_runs between 1 and 100),
   add overlap text not null default 'queue' check (overlap in ('skip', 'queue')),
   -- Grows with each change of the settings.
   add version integer not null default 1,

@@ -46,8 +46,16 @@ describe("runs of the schedule", () => {
     expect(await hours(it)).toEqual([3, 4]);
   });
 
+  test("are as many at once as Airflow allows, unless that is changed", async () => {
+    await using it = await openStore();
+    for (let n = 0; n < 20; n++) await it.runs.create({ ...scheduled, logicalTime: hour(n) });
+    expect(await hours(it)).toHaveLength(16);
+    expect(await it.schedule.get()).toMatchObject({ maxActiveRuns: 16 });
+  });
+
   test("hold back no manual run, which comes first", async () => {
     await using it = await openStore();
+    await it.schedule.change({ maxActiveRuns: 1 });
     for (const n of [1, 2]) await it.runs.create({ ...scheduled, logicalTime: hour(n) });
     await it.runs.create(manual);
     expect(await hours(it)).toEqual(["manual", 1]);
@@ -82,6 +90,7 @@ describe("runs of the schedule", () => {
 
   test("are taken over although there is no room", async () => {
     await using it = await openStore();
+    await it.schedule.change({ maxActiveRuns: 1 });
     const { id } = await it.runs.create({ ...scheduled, logicalTime: hour(1) });
     await it.runs.create({ ...scheduled, logicalTime: hour(2) });
     expect(await hours(it, "old")).toEqual([1]);
@@ -91,6 +100,7 @@ describe("runs of the schedule", () => {
 
   test("that wait for their next attempt leave room for others", async () => {
     await using it = await openStore();
+    await it.schedule.change({ maxActiveRuns: 1 });
     for (const n of [1, 2]) await it.runs.create({ ...scheduled, logicalTime: hour(n) });
     const run = await it.runs.claim("me");
     const again = { afterMs: 3_600_000, failures: 1 };

@@ -14,7 +14,7 @@ setDefaultTimeout(180_000);
 const openStore = rawStores();
 const hourly = { cron: "0 * * * *", timezone: "UTC" };
 const defaults: Omit<Schedule, "cron" | "timezone"> = {
-  ...{ paused: false, catchup: false, maxActiveRuns: 1, version: 1 },
+  ...{ paused: false, catchup: false, maxActiveRuns: 16, version: 1 },
   overlap: "queue",
 };
 
