@@ -165,6 +165,22 @@ describe("a stream", () => {
   });
 });
 
+test("a stream that goes on after long ago is handed no more at once than its client takes", async () => {
+  await using it = hub();
+  for (let n = 1; n <= 1900; n++) it.change(n, 1000);
+  const stream = it.open({ types: ["run"] }, 0);
+  await using quick = it.listen({ types: ["run"] }, 0);
+  await quick.hears("run", 1900);
+  for (let n = 1; n <= 2500; n++) {
+    it.change(n, 1000);
+    if (n % 500 === 0) await quick.hears("run", 1900 + n);
+  }
+  // All it had not been handed is forgotten by now.
+  await using slow = listenTo(stream);
+  await slow.hears("resync");
+  expect(slow.bytes).toBeLessThan(200_000);
+});
+
 describe("the hub", () => {
   test("asks nobody anything while nobody listens", async () => {
     await using it = hub();
