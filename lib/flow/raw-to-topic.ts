@@ -57,7 +57,26 @@ export interface Publisher {
  * them once more only when it froze between making sure of them and publishing: as harmless.
  */
 export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Promise<number> {
+  return relayBatch(outbox, topic, limit, {
+    inTurn: (publish) => publish(),
+    onTaken: () => {},
+  });
+}
+
+interface BatchOptions {
+  /** Publishes when it is this batch's turn. */
+  readonly inTurn: <T>(publish: () => Promise<T>) => Promise<T>;
+  readonly onTaken: (rows: number) => void;
+}
+
+function relayBatch(
+  outbox: Outbox,
+  topic: Publisher,
+  limit: number,
+  { inTurn, onTaken }: BatchOptions,
+): Promise<number> {
   return outbox.take(limit, async (rows, stillOurs) => {
+    onTaken(rows.length);
     const refused: Refused[] = [];
     const events: Event[] = [];
     const indexes: number[] = [];
@@ -70,13 +89,70 @@ export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Prom
         indexes.push(index);
       }
     }
-    await stillOurs();
-    for (const { index, rejection } of await topic.publish(events)) {
+    const refusedThere = await inTurn(async () => {
+      await stillOurs();
+      return await topic.publish(events);
+    });
+    for (const { index, rejection } of refusedThere) {
       refused.push({ index: indexes[index] ?? index, rejection });
     }
     return refused;
   });
 }
+
+/**
+ * Moves batches by two takers: while the topic acknowledges one batch, the outbox gives the next and
+ * forgets the last. The second begins when there is more than one batch. One batch is published at a
+ * time, so what waits for its turn holds its transaction no longer than one delivery; when one fails,
+ * the other is given back unpublished. Rejects when both have ended.
+ */
+async function relayRound(
+  outbox: Outbox,
+  topic: Publisher,
+  limit: number,
+  signal: AbortSignal,
+): Promise<number> {
+  let turn: Promise<unknown> = Promise.resolve();
+  let ended = false;
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {});
+  const inTurn = <T>(publish: () => Promise<T>): Promise<T> => {
+    // A taker whose connection is lost stands still, and its turn never ends: its failure does.
+    const own = Promise.race([turn, failure.promise]).then(publish);
+    turn = own;
+    return own;
+  };
+  const take = async (onTaken: (rows: number) => void) => {
+    let moved = 0;
+    try {
+      for (let batch = 0; batch < roundBatches && !ended && !signal.aborted; batch++) {
+        const rows = await relayBatch(outbox, topic, limit, { inTurn, onTaken });
+        moved += rows;
+        if (rows < limit) break;
+      }
+      return moved;
+    } catch (error) {
+      ended = true;
+      failure.reject(error);
+      throw error;
+    }
+  };
+  let second: Promise<PromiseSettledResult<number>[]> | undefined;
+  const more = (rows: number) => {
+    if (rows === limit) second ??= Promise.allSettled([take(() => {})]);
+  };
+  const results = await Promise.allSettled([take(more)]);
+  results.push(...((await second) ?? []));
+  let moved = 0;
+  for (const result of results) {
+    if (result.status === "rejected") throw result.reason;
+    moved += result.value;
+  }
+  return moved;
+}
+
+/** After so many batches each the takers meet: a second of work, and then a failure counts anew. */
+const roundBatches = 16;
 
 function eventOf(row: OutboxRow): Event | { readonly rejection: Rejection } {
   const { key, value, version } = row;
@@ -86,7 +162,10 @@ function eventOf(row: OutboxRow): Event | { readonly rejection: Rejection } {
 }
 
 export interface RelayOptions {
-  /** Rows a transaction holds: bounds memory and how much is repeated after a crash. */
+  /**
+   * Rows a transaction holds, of at most two at once: bounds memory and how much is repeated after a
+   * crash.
+   */
   readonly batchRows?: number;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -99,7 +178,7 @@ export async function rawToTopic(
   { batchRows = 2000, log, signal }: RelayOptions,
 ): Promise<void> {
   while (!signal.aborted) {
-    const rows = await retry(() => relayOnce(outbox, topic, batchRows), {
+    const rows = await retry(() => relayRound(outbox, topic, batchRows, signal), {
       what: "the relay from PostgreSQL to Kafka",
       log,
       signal,

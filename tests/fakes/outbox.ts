@@ -6,6 +6,8 @@ import { createFakeBell } from "./bell.ts";
 export interface FakeOutbox extends Outbox {
   readonly pending: readonly OutboxRow[];
   readonly rejected: readonly Rejection[];
+  /** How many rows takers hold. */
+  readonly inHand: number;
   add(...rows: readonly OutboxRow[]): void;
   /** Takes from every taker what it holds, as from one that was frozen. */
   lose(): void;
@@ -21,6 +23,9 @@ export function createFakeOutbox(): FakeOutbox {
       return pending;
     },
     rejected,
+    get inHand() {
+      return taken.size;
+    },
     add(...rows) {
       pending.push(...rows);
       bell.ring();

@@ -25,8 +25,8 @@ export const mutants: readonly Mutant[] = [
   {
     step: "the outbox waits for the acknowledgement of the topic",
     file: "lib/flow/raw-to-topic.ts",
-    find: "of await topic.publish(events))",
-    replace: "of (void topic.publish(events), []))",
+    find: "return await topic.publish(events);",
+    replace: "void topic.publish(events);\n      return [];",
     tests: [unit("flow/raw-to-topic")],
   },
   {

@@ -171,6 +171,106 @@ describe("the relay", () => {
     expect((await failureOf(relaying)).message).toBe("stopped");
   });
 
+  test("takes one batch more while the topic acknowledges one, and publishes it after that", async () => {
+    const [outbox, stop] = [createFakeOutbox(), new AbortController()];
+    outbox.add(...outboxRows(apiUsers(6)));
+    const acknowledged = Promise.withResolvers<void>();
+    const published: number[] = [];
+    const slow: Publisher = {
+      publish: async (events) => {
+        published.push(events.length);
+        await acknowledged.promise;
+        return [];
+      },
+    };
+    let inHand = 0;
+    const counting: Outbox = {
+      ...outbox,
+      take: (limit, handle) =>
+        outbox.take(limit, (rows, stillOurs) => {
+          inHand += rows.length;
+          return handle(rows, stillOurs);
+        }),
+    };
+    const relaying = rawToTopic(counting, slow, { batchRows: 2, log, signal: stop.signal });
+    await until(() => inHand === 4 && published.length > 0);
+    expect(published).toEqual([2]);
+    acknowledged.resolve();
+    await until(() => outbox.pending.length === 0);
+    stop.abort();
+    await failureOf(relaying);
+    expect({ inHand, published }).toEqual({ inHand: 6, published: [2, 2, 2] });
+  });
+
+  test("gives both batches back when the one before fails, and publishes no second one", async () => {
+    const [outbox, stop] = [createFakeOutbox(), new AbortController()];
+    outbox.add(...outboxRows(apiUsers(4)));
+    const failure = Promise.withResolvers<[]>();
+    let calls = 0;
+    const down: Publisher = {
+      publish: () => {
+        calls += 1;
+        return failure.promise;
+      },
+    };
+    let taken = 0;
+    const counting: Outbox = {
+      ...outbox,
+      take: (limit, handle) =>
+        outbox.take(limit, (rows, stillOurs) => {
+          taken += rows.length;
+          return handle(rows, stillOurs);
+        }),
+    };
+    const relaying = rawToTopic(counting, down, { batchRows: 2, log, signal: stop.signal });
+    await until(() => taken === 4);
+    failure.reject(new PipelineError("unavailable", "down", { retryAfterMs: 3_600_000 }));
+    let free = 0;
+    await until(async () => {
+      free += await outbox.take(4, async () => []);
+      return free === 4;
+    });
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await failureOf(relaying)).message).toBe("stopped");
+    expect(calls).toBe(1);
+  });
+
+  test("gives a batch back when the taker before it has lost its connection and stands still", async () => {
+    const [outbox, topic, stop] = [
+      createFakeOutbox(),
+      createFakePublisher(),
+      new AbortController(),
+    ];
+    outbox.add(...outboxRows(apiUsers(4)));
+    const lost = Promise.withResolvers<number>();
+    let takes = 0;
+    let standing = false;
+    let ended = 0;
+    const losing: Outbox = {
+      ...outbox,
+      take: async (limit, handle) => {
+        takes += 1;
+        if (takes > 1) {
+          await until(() => standing);
+          return await outbox.take(limit, handle).finally(() => ended++);
+        }
+        const still = () => {
+          standing = true;
+          return new Promise<never>(() => {});
+        };
+        void outbox.take(limit, (rows) => handle(rows, still));
+        return await lost.promise;
+      },
+    };
+    const relaying = rawToTopic(losing, topic, { batchRows: 2, log, signal: stop.signal });
+    await until(() => takes === 2 && outbox.inHand === 4);
+    lost.reject(new PipelineError("unavailable", "lost", { retryAfterMs: 3_600_000 }));
+    await until(() => ended === 1);
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await failureOf(relaying)).message).toBe("stopped");
+    expect(topic.published).toEqual([]);
+  });
+
   test("ends with what will never pass", async () => {
     const outbox = createFakeOutbox();
     outbox.add(...outboxRows(apiUsers(1)));
