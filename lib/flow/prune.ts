@@ -1,5 +1,5 @@
 import { type ReceivedRecord, wholeHeader } from "../domain/event.ts";
-import { PipelineError } from "../errors.ts";
+import { messageChain, PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { sleep } from "../sleep.ts";
@@ -95,20 +95,29 @@ export async function prune(
   return pruned;
 }
 
-/** Removes what is too old now and once an hour, until the signal aborts. */
+/**
+ * Removes what is too old now and once an hour, until the signal aborts. A statement that takes long
+ * is left to itself then: it ends with its connection.
+ */
 export async function pruneHourly(
   old: OldThings,
   topic: TopicToRead,
   { keep, log, signal }: PruneOptions,
 ): Promise<void> {
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => {});
+  signal.addEventListener("abort", () => stopped.reject(signal.reason), { once: true });
   for (;;) {
     try {
-      const pruned = await prune(old, topic, { keep, log, signal });
+      const pruned = await Promise.race([
+        prune(old, topic, { keep, log, signal }),
+        stopped.promise,
+      ]);
       if (pruned.raw + pruned.logs + pruned.runs > 0) log.info({ ...pruned }, "removed for age");
     } catch (error) {
       // Nothing is in danger but disk space: said, and looked at again an hour later.
       if (!(error instanceof PipelineError)) throw error;
-      log.warn({ reason: error.message }, "nothing removed for age");
+      log.warn({ reason: messageChain(error).join(": ") }, "nothing removed for age");
     }
     await sleep(hourMs, signal);
   }

@@ -44,7 +44,7 @@ export function lockKept(tx: Transaction, how: "to queue" | "to remove") {
  */
 function removable(sql: Sql | Transaction, days: number) {
   return sql`r.fetched_at < now() - greatest(${days} * interval '1 day', interval '1 hour')
-    and not exists (select from outbox o where o.raw_id = r.id)
+    and not exists (select from outbox o where o.run_id = r.run_id and o.raw_id = r.id)
     and not exists (select from rejected_users j where j.raw_id = r.id and j.purged_at is null)`;
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { type OldThings, type PrunedTopic, prune } from "../../../lib/flow/prune.ts";
+import { type OldThings, type PrunedTopic, prune, pruneHourly } from "../../../lib/flow/prune.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { failureOf } from "../../failure.ts";
+import { until } from "../../until.ts";
 import { never, record } from "../../users.ts";
 
 /** A hundred old raw rows, five thousand lines and runs; tells what was asked for. */
@@ -121,4 +122,35 @@ test("old logs and runs go to the last one", async () => {
   const both = { ...options, keep: { raw: 0, logs: 30, runs: 365 } };
   expect(await prune(old, topicOf(), both)).toEqual({ raw: 0, logs: 5000, runs: 4000 });
   expect(left).toEqual({ logs: 0, runs: 0 });
+});
+
+test("the hourly look ends with the signal, though the store never answers", async () => {
+  const stop = new AbortController();
+  const { old } = oldThings();
+  const asked = Promise.withResolvers<void>();
+  const hanging = {
+    ...old,
+    prune: () => {
+      asked.resolve();
+      return new Promise<never>(() => {});
+    },
+  };
+  const logs = { raw: 0, logs: 1, runs: 0 };
+  const looking = pruneHourly(hanging, topicOf(), { keep: logs, log, signal: stop.signal });
+  await asked.promise;
+  stop.abort(new DOMException("stopped", "AbortError"));
+  expect((await failureOf(looking)).message).toBe("stopped");
+});
+
+test("the hourly look goes on where nothing may be removed", async () => {
+  const stop = new AbortController();
+  const reasons: unknown[] = [];
+  const telling = { ...log, warn: (fields: object) => void reasons.push(fields) } as typeof log;
+  const { old } = oldThings();
+  const look = { keep, log: telling, signal: stop.signal };
+  const looking = pruneHourly(old, topicOf(), look);
+  await until(() => reasons.length === 1);
+  expect(reasons).toEqual([{ reason: "there is no topic t" }]);
+  stop.abort(new DOMException("stopped", "AbortError"));
+  expect((await failureOf(looking)).message).toBe("stopped");
 });
