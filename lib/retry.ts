@@ -8,6 +8,8 @@ export interface RetryOptions {
   readonly what: string;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Somebody else says that it is waited for: here only a debug line does. */
+  readonly quiet?: boolean;
   /** What a person can do about it, said with the first failure. */
   readonly hint?: string;
   /** How often to try in all; for ever by default. */
@@ -44,14 +46,15 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
 
 /** Counts failures and tells of them; throws those that no waiting helps. */
 function createPatience(options: RetryOptions) {
-  const { log, what, hint, attempts = Number.POSITIVE_INFINITY } = options;
+  const { log, what, hint, quiet = false, attempts = Number.POSITIVE_INFINITY } = options;
   const started = performance.now();
   let failures = 0;
   let counted = 0;
   let wait: Wait | undefined;
   return {
     succeeded: () => {
-      if (failures > 0) log.info({ what, seconds: seconds(started) }, "there again");
+      if (failures > 0)
+        log[quiet ? "debug" : "info"]({ what, seconds: seconds(started) }, "there again");
     },
     /** For how many milliseconds to wait before the next attempt. */
     failed: (error: unknown): number => {
@@ -67,7 +70,7 @@ function createPatience(options: RetryOptions) {
         log.debug({ what, reason, failures, ms }, "still waiting");
       } else {
         wait = log.waits.begin(what, reason);
-        log.warn({ what, reason, ...(hint ? { hint } : {}) }, "waiting");
+        log[quiet ? "debug" : "warn"]({ what, reason, ...(hint ? { hint } : {}) }, "waiting");
       }
       return ms;
     },

@@ -58,7 +58,9 @@ export function openAttemptLog(
           await sleep(keepMs, signal);
           const sent = waiting;
           if (sent.length === 0) continue;
-          await retry(() => store.keepLines(run, sent), { what: "PostgreSQL", log, signal });
+          // The pages of the run wait for the same, and say so.
+          const patience = { what: "PostgreSQL", log, signal, quiet: true };
+          await retry(() => store.keepLines(run, sent), patience);
           waiting = waiting.slice(sent.length);
           room.resolve();
           room = Promise.withResolvers();

@@ -139,7 +139,7 @@ async function work(attempt: Attempt, signal: AbortSignal): Promise<unknown> {
 async function beat({ run, runs, log }: Attempt, signal: AbortSignal): Promise<void> {
   for (;;) {
     await sleep(heartbeatMs, signal);
-    const held = await retry(() => runs.heartbeat(run), { what: "PostgreSQL", log, signal });
+    const held = await retry(() => runs.heartbeat(run), beside(log, signal));
     if (!held) throw new PipelineError("fenced", `run ${run.id} is held by another`);
   }
 }
@@ -147,9 +147,13 @@ async function beat({ run, runs, log }: Attempt, signal: AbortSignal): Promise<v
 async function lookForCancel({ run, runs, log }: Attempt, signal: AbortSignal): Promise<void> {
   for (;;) {
     await sleep(lookMs, signal);
-    const waiting = { what: "PostgreSQL", log, signal };
-    if (await retry(() => runs.cancelRequested(run), waiting)) throw cancelled(run);
+    if (await retry(() => runs.cancelRequested(run), beside(log, signal))) throw cancelled(run);
   }
+}
+
+/** The pages of the run wait for the same, and say so. */
+function beside(log: Log, signal: AbortSignal) {
+  return { what: "PostgreSQL", log, signal, quiet: true };
 }
 
 async function timeOut({ policy: { timeoutMs } }: Attempt, signal: AbortSignal): Promise<void> {

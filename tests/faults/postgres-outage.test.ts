@@ -22,7 +22,7 @@ test("ingest waits for a PostgreSQL that is away, says so once in each loop, and
   await using api = startFakeApi();
   const { config: topic } = topics;
   const settings = {
-    ...{ DATABASE_URL: postgres.url, SOURCE_URL: api.url, PORT: "0" },
+    ...{ DATABASE_URL: postgres.url, SOURCE_URL: api.url, PORT: "0", RUNS_AT_ONCE: "1" },
     ...{
       KAFKA_BROKERS: topic.brokers.join(","),
       KAFKA_TOPIC: topic.name,
@@ -80,7 +80,7 @@ test("ingest waits for a PostgreSQL that is away, says so once in each loop, and
   const told = waitsIn(ingest.stderr);
   expect(told.filter(({ msg, what }) => msg === "waiting" && what === relay)).toHaveLength(1);
   expect(told.filter(({ msg, what }) => msg === "there again" && what === relay)).toHaveLength(1);
-  // The relay, the schedule, the queue of runs; or, in the middle of a run, its page and its heartbeat.
+  // The relay, the schedule, the queue of runs; and in the middle of a run its page.
   expect(told.filter(({ msg }) => msg === "waiting").length).toBeLessThanOrEqual(4);
   expect((await ingest.end("SIGTERM")).exitCode).toBe(0);
 });

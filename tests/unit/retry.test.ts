@@ -60,6 +60,16 @@ describe("retry", () => {
     expect(calls()).toBe(3);
   });
 
+  test("says nothing but in detail where somebody else says it, and is among the waits all the same", async () => {
+    const { log, lines } = listening();
+    const { attempt } = ailing(down());
+    const waits: string[] = [];
+    const onWait = async () => void waits.push(...log.waits.now().map(({ what }) => what));
+    await retry(attempt, { what: "it", log, signal: never, quiet: true, onWait });
+    expect(lines.map((line) => line.split(" ")[0])).toEqual(["debug", "debug"]);
+    expect(waits).toEqual(["it"]);
+  });
+
   test("waits as long as it was asked to, else by backoff", async () => {
     const { attempt } = ailing(
       new PipelineError("rate_limited", "no", { retryAfterMs: 30 }),
