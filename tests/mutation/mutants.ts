@@ -481,4 +481,26 @@ export const mutants: readonly Mutant[] = [
     tests: [integration("raw/retention")],
     only: "false alarm",
   },
+  {
+    step: "events have ids in the order in which they are seen",
+    file: "lib/raw/migrations/0007-events.sql",
+    find: "  perform pg_advisory_xact_lock(7305215);\n",
+    replace: "",
+    tests: [integration("raw/events")],
+    only: "who has seen an event",
+  },
+  {
+    step: "an idempotency key stands for one request",
+    file: "lib/http/runs-routes.ts",
+    find: "if (!sameSeed || ",
+    replace: "if (false && ",
+    tests: [unit("http/app")],
+  },
+  {
+    step: "a stream is handed no more than its client takes",
+    file: "lib/http/event-streams.ts",
+    find: "      if (!hasRoom(stream)) {\n",
+    replace: "      if (false) {\n",
+    tests: [unit("http/event-hub")],
+  },
 ];
