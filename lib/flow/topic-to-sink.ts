@@ -7,8 +7,9 @@ import { retry } from "../retry.ts";
 /** The topic, as its consumer sees it. */
 export interface RecordSource {
   /**
-   * Hands batches to `handle`, one at a time, in the order of each partition. A batch's offsets are
-   * committed when `handle` has resolved; when it rejects, this rejects too and nothing is
+   * Hands batches to `handle`, in the order of each partition, a few beside each other. A batch's
+   * offsets are committed when `handle` has resolved for it and for all before it; when it rejects,
+   * this rejects too, once the others have ended, and of it and of what came after it nothing is
    * committed. Resolves when the signal aborts, or at the end when asked to stop there.
    */
   batches(
@@ -70,19 +71,25 @@ export async function topicToSink(
   deadLetters: DeadLetters,
   { log, signal, now, onBatch }: SinkOptions,
 ): Promise<void> {
-  await topic.batches(async (records) => {
+  const failing = new AbortController();
+  const either = AbortSignal.any([signal, failing.signal]);
+  const write = async (records: readonly ReceivedRecord[]) => {
     const { rows, origins, letters } = decodeAll(records, now().getTime());
-    const refused = await retry(() => sink.upsert(rows, signal), {
+    const refused = await retry(() => sink.upsert(rows, either), {
       what: "the table",
       log,
-      signal,
+      signal: either,
     });
     for (const { index, rejection } of refused) {
       const original = origins[index];
       if (original) letters.push(letterOf(original, "write", rejection));
     }
     if (letters.length > 0) {
-      await retry(() => deadLetters.put(letters), { what: "the dead-letter topic", log, signal });
+      await retry(() => deadLetters.put(letters), {
+        what: "the dead-letter topic",
+        log,
+        signal: either,
+      });
       log.warn(
         { deadLetters: letters.length, first: letters[0]?.rejection.reason },
         "dead letters",
@@ -93,6 +100,15 @@ export async function topicToSink(
       rows: rows.length - refused.length,
       deadLetters: letters.length,
     });
+  };
+  await topic.batches(async (records) => {
+    try {
+      await write(records);
+    } catch (error) {
+      // The batches beside it might wait for ever for what made this one fail.
+      failing.abort(error);
+      throw error;
+    }
   }, signal);
 }
 

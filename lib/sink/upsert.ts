@@ -3,24 +3,15 @@ import type { VersionedUser } from "../domain/event.ts";
 import { PipelineError } from "../errors.ts";
 import type { RefusedRow } from "../flow/topic-to-sink.ts";
 import type { Log } from "../log.ts";
+import { writeBatch } from "./batch.ts";
 import { requestMs } from "./client.ts";
 import { createLimit } from "./limit.ts";
+import { ownersBy, type Piece, pieces, singles } from "./pieces.ts";
 import { checkColumns, columns, ensureSchema, tableId } from "./schema.ts";
 import type { Store } from "./store.ts";
-import { wave } from "./wave.ts";
+import { createWaves } from "./wave.ts";
 
-/**
- * Small batches cost both sides less than single writes, and stay below 10 partitions and 5 KiB,
- * where Cassandra warns. It refuses batches above 50 KiB, but takes single rows of megabytes.
- */
-const batchRows = 8;
-const batchChars = 5000;
-
-/** Rows beside each other in what was given. */
-interface Piece {
-  readonly from: number;
-  readonly rows: readonly VersionedUser[];
-}
+const single = { prepare: true, isIdempotent: true };
 
 /**
  * Writes with our version as the write time, so that the newest version of an id stands whatever
@@ -28,17 +19,13 @@ interface Piece {
  * this lives.
  */
 export function createUpsert(store: Store, config: Config["sink"], log: Log) {
-  const limit = createLimit();
   const query = insert(config);
-  const options = { prepare: true, logged: false, isIdempotent: true };
+  const wave = createWaves<Piece>(createLimit());
   const write = ({ rows }: Piece) =>
-    store.ask(`write ${rows.length} rows`, (client) => {
+    store.ask(`write ${rows.length} rows`, async (client) => {
       const [one] = rows;
-      if (one && rows.length === 1) return client.execute(query, values(one), options);
-      return client.batch(
-        rows.map((row) => ({ query, params: values(row) })),
-        options,
-      );
+      if (one && rows.length === 1) return void (await client.execute(query, values(one), single));
+      return writeBatch(client, query, rows);
     });
 
   return async (
@@ -50,40 +37,20 @@ export function createUpsert(store: Store, config: Config["sink"], log: Log) {
       if (!(await refusal(write(piece)))) return [];
       if (piece.rows.length > 1) return singles(piece);
       const reason = await refusalForGood(store, config, () => write(piece));
-      if (reason) refused.push({ index: piece.from, rejection: { path: "", reason } });
+      if (reason) refused.push({ index: piece.indexes[0] ?? 0, rejection: { path: "", reason } });
       return [];
     };
     try {
-      await wave(pieces(rows), attempt, { limit, signal, settleMs: requestMs });
+      const owners = await store.ask("look at the nodes", async (client) =>
+        ownersBy(client, config.keyspace),
+      );
+      await wave(pieces(rows, owners), attempt, { signal, settleMs: requestMs });
     } catch (error) {
       if (!signal.aborted) await mend(store, config, { log, error });
       throw error;
     }
     return refused.toSorted((a, b) => a.index - b.index);
   };
-}
-
-function pieces(rows: readonly VersionedUser[]): Piece[] {
-  const found: Piece[] = [];
-  for (let from = 0; from < rows.length; ) {
-    let to = from;
-    for (let chars = 0; to < rows.length && to < from + batchRows; to++) {
-      const row = rows[to];
-      chars += row ? charsOf(row) : 0;
-      if (chars > batchChars && to > from) break;
-    }
-    found.push({ from, rows: rows.slice(from, to) });
-    from = to;
-  }
-  return found;
-}
-
-function charsOf({ user }: VersionedUser): number {
-  return columns.reduce((sum, column) => sum + user[column].length, 0);
-}
-
-function singles({ from, rows }: Piece): Piece[] {
-  return rows.map((row, at) => ({ from: from + at, rows: [row] }));
 }
 
 /** Why the store refuses what is being written; undefined when it takes it. */

@@ -36,14 +36,14 @@ export interface Offsets {
   reset(): void;
   /** Where each partition stands after these records, for as long as it stays owned. */
   marks(records: readonly ReceivedRecord[]): readonly Mark[];
-  /** The records behind the marks are dealt with. */
+  /** The records behind the marks are dealt with, and so are all that were marked before them. */
   done(marks: readonly Mark[]): void;
   /**
    * The end of a partition was seen: nothing is left before `offset`, but perhaps markers of
    * transactions.
    */
   end(partition: number, offset: number): void;
-  /** All that was seen so far is dealt with, so the ends count. */
+  /** The ends count of the partitions of which all that was handed over is dealt with. */
   reachedEnds(): void;
   uncommitted(): CommitOffset[];
   committed(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
@@ -62,8 +62,8 @@ interface Owned {
   readonly topicId: string;
   /** The next one to be handed over. */
   expected: number;
-  /** Records are handed over and not dealt with. */
-  busy: boolean;
+  /** Batches of it that are handed over and not dealt with. */
+  busy: number;
   next: number;
   committed: number;
   end: number;
@@ -80,7 +80,7 @@ export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {
     assigned: (starts) => {
       for (const { partition, offset, topicId } of starts) {
         owned.set(partition, {
-          ...{ topicId, expected: offset, busy: false, next: -1, committed: -1, end: -1 },
+          ...{ topicId, expected: offset, busy: 0, next: -1, committed: -1, end: -1 },
         });
       }
     },
@@ -106,13 +106,13 @@ export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {
       }
       for (const mark of marks.values()) {
         mark.owned.expected = mark.offset;
-        mark.owned.busy = true;
+        mark.owned.busy += 1;
       }
       return [...marks.values()];
     },
     done: (marks) => {
       for (const mark of marks) {
-        mark.owned.busy = false;
+        mark.owned.busy -= 1;
         // Taken away meanwhile, or taken away and given back: not ours to commit any more.
         if (owned.get(mark.partition) === mark.owned) advance(mark.owned, mark.offset);
       }
@@ -122,7 +122,9 @@ export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {
       if (holding) holding.end = offset;
     },
     reachedEnds: () => {
-      for (const holding of owned.values()) if (holding.end >= 0) advance(holding, holding.end);
+      for (const holding of owned.values()) {
+        if (holding.end >= 0 && holding.busy === 0) advance(holding, holding.end);
+      }
     },
     uncommitted: () =>
       [...owned]
@@ -139,7 +141,7 @@ export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {
     settled: (partitions) =>
       partitions.every(({ partition }) => {
         const holding = owned.get(partition);
-        return holding === undefined || (!holding.busy && holding.next <= holding.committed);
+        return holding === undefined || (holding.busy === 0 && holding.next <= holding.committed);
       }),
     outdated: (topicId) => [...owned.values()].some((holding) => holding.topicId !== topicId),
   };

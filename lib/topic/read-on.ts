@@ -23,6 +23,12 @@ type Handle = Parameters<RecordSource["batches"]>[0];
 
 /** A poll that fails is tried again after this. */
 const failedMs = 200;
+/**
+ * Batches handled beside each other: while the store works on some, the next is read and decoded.
+ * Few, so that a batch is whatever has come while those before it were written: full ones with a
+ * backlog, and single records when hardly any come.
+ */
+const batchesAtWork = 4;
 
 /** Reads and has handled, batch after batch, until the signal aborts or all is drained. */
 export async function readOn(
@@ -35,20 +41,23 @@ export async function readOn(
     if (!failing) log.warn({ reason: String(error) }, "poll failed, going on");
     failing = true;
   };
-  let early: readonly ReceivedRecord[] = [];
+  const work = createWork(member, handle, pauseAfterMs);
   try {
     while (!signal.aborted) {
+      await work.fewerThan(batchesAtWork);
       const polled = await pollOrMend(member, batchRecords, { signal, onFailure });
-      if (polled === "rejoined") early = [];
       if (polled === "rejoined" || polled === "failed") continue;
       failing = false;
-      const records = [...early, ...polled];
-      early = records.length > 0 ? await handled(member, records, { handle, pauseAfterMs }) : [];
+      work.start(polled);
+      const idle = polled.length < batchRecords;
+      if (isDrained && idle) await work.fewerThan(1);
       member.offsets.reachedEnds();
       member.commit();
-      if (early.length === 0 && (await isDrained?.(records.length < batchRecords))) break;
+      if (await isDrained?.(idle)) break;
     }
+    await work.fewerThan(1);
   } finally {
+    await work.ended();
     await member.settle();
   }
 }
@@ -77,44 +86,76 @@ async function pollOrMend(
   }
 }
 
-/** Has the records handled and notes them as dealt with; gives those that came early meanwhile. */
-async function handled(
-  member: Reading,
-  records: readonly ReceivedRecord[],
-  { handle, pauseAfterMs }: { readonly handle: Handle; readonly pauseAfterMs: number },
-): Promise<readonly ReceivedRecord[]> {
-  const { offsets } = member;
-  const marks = offsets.marks(records);
-  const early = await stayingInGroup(member, handle(records), pauseAfterMs);
-  offsets.done(marks);
-  // Their end may be known already, but they are not dealt with.
-  for (const { partition } of early) offsets.end(partition, -1);
-  return early;
+interface Work {
+  /** Has the records handled, beside those that are. */
+  start(records: readonly ReceivedRecord[]): void;
+  /** Resolves when fewer batches than these are at work; rejects once one has failed. */
+  fewerThan(batches: number): Promise<void>;
+  /** Resolves when none is at work any more, and never rejects. */
+  ended(): Promise<void>;
+}
+
+/** Batches at work. They may end in any order, and are dealt with in the order they came in. */
+function createWork(member: Reading, handle: Handle, pauseAfterMs: number): Work {
+  const atWork: Promise<boolean>[] = [];
+  let failure: { readonly reason: unknown } | undefined;
+
+  const dealtWith = async (records: readonly ReceivedRecord[], before?: Promise<boolean>) => {
+    const marks = member.offsets.marks(records);
+    const handled = await handle(records).then(
+      () => true,
+      (reason) => {
+        failure ??= { reason };
+        return false;
+      },
+    );
+    const dealt = (await before) !== false && handled;
+    if (dealt) {
+      member.offsets.done(marks);
+      member.commit();
+    }
+    void atWork.shift();
+    return dealt;
+  };
+  const start = (records: readonly ReceivedRecord[]) => {
+    if (records.length > 0 && !failure) atWork.push(dealtWith(records, atWork.at(-1)));
+  };
+  return {
+    start,
+    fewerThan: async (batches) => {
+      for (let [oldest] = atWork; oldest && atWork.length >= batches; [oldest] = atWork) {
+        await stayingInGroup(member, oldest, { pauseAfterMs, onEarly: start });
+        if (failure) break;
+      }
+      if (failure) throw failure.reason;
+    },
+    ended: async () => void (await Promise.all(atWork)),
+  };
+}
+
+interface StayingOptions {
+  readonly pauseAfterMs: number;
+  readonly onEarly: (records: readonly ReceivedRecord[]) => void;
 }
 
 /**
- * Waits for the work on a batch. A member that stops polling is expelled from its group, so when it
- * takes long all partitions are paused and polling goes on, to hear of rebalances. What it gives
- * nevertheless, of a partition gained at that moment, is returned: it belongs before what is read
- * next.
+ * Waits for the work on a batch. A member that stops polling is expelled from its
+ * group, so when it takes long all partitions are paused and polling goes on, to hear of
+ * rebalances. What it gives nevertheless, of a partition gained at that moment, is started early.
  */
 async function stayingInGroup(
   member: Reading,
-  work: Promise<void>,
-  pauseAfterMs: number,
-): Promise<readonly ReceivedRecord[]> {
-  const early: ReceivedRecord[] = [];
-  if (!(await settlesWithin(work, pauseAfterMs))) {
-    member.pause();
-    do early.push(...(await member.poll(1).catch(() => [])));
-    while (!(await settlesWithin(work, pauseAfterMs)));
-    member.resume();
-  }
-  await work;
-  return early;
+  work: Promise<unknown>,
+  { pauseAfterMs, onEarly }: StayingOptions,
+): Promise<void> {
+  if (await settlesWithin(work, pauseAfterMs)) return;
+  member.pause();
+  do onEarly(await member.poll(1).catch(() => []));
+  while (!(await settlesWithin(work, pauseAfterMs)));
+  member.resume();
 }
 
-async function settlesWithin(work: Promise<void>, ms: number): Promise<boolean> {
+async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(resolve, ms, false);
   const settled = work.then(

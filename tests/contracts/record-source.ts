@@ -56,21 +56,6 @@ export function recordSourceContract(name: string, open: () => Promise<OpenTopic
       expect(await drained(it)).toEqual(["a", "b"]);
     });
 
-    test("one batch is handled at a time", async () => {
-      await using it = await open();
-      await it.add(numbers(20));
-      let handling = 0;
-      let most = 0;
-      await using member = await it.member({ drain: true });
-      await member.batches(async () => {
-        handling += 1;
-        most = Math.max(most, handling);
-        await Promise.resolve();
-        handling -= 1;
-      }, never);
-      expect(most).toBe(1);
-    });
-
     test("what comes later is handled too, until the signal aborts; what was handled is committed", async () => {
       await using it = await open();
       const stop = new AbortController();

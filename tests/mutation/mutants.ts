@@ -123,9 +123,9 @@ export const mutants: readonly Mutant[] = [
   {
     step: "offsets are committed after the handler",
     file: "lib/topic/read-on.ts",
-    find: "const early = await stayingInGroup(member, handle(records), pauseAfterMs);\n  offsets.done(marks);",
+    find: "const handled = await handle(records)",
     replace:
-      "offsets.done(marks);\n  const early = await stayingInGroup(member, handle(records), pauseAfterMs);",
+      "member.offsets.done(marks);\n    member.commit();\n    const handled = await handle(records)",
     tests: [integration("topic/consumer")],
   },
   {
@@ -146,15 +146,15 @@ export const mutants: readonly Mutant[] = [
   {
     step: "a member that is busy goes on polling",
     file: "lib/topic/read-on.ts",
-    find: "const early = await stayingInGroup(member, handle(records), pauseAfterMs);",
-    replace: "await handle(records);\n  const early: never[] = [];",
-    tests: [integration("topic/consumer")],
+    find: "if (await settlesWithin(work, pauseAfterMs)) return;",
+    replace: "return void (await work);",
+    tests: [unit("topic/read-on")],
   },
   {
     step: "what is polled meanwhile is handled next",
     file: "lib/topic/read-on.ts",
-    find: "const records = [...early, ...polled];",
-    replace: "const records = [...polled];",
+    find: "do onEarly(await member.poll(1).catch(() => []));",
+    replace: "do await member.poll(1).catch(() => []);",
     tests: [unit("topic/read-on")],
   },
   {
@@ -258,8 +258,8 @@ export const mutants: readonly Mutant[] = [
   {
     step: "after a failed write no new one starts",
     file: "lib/sink/wave.ts",
-    find: "    !failure && !signal.aborted &&",
-    replace: "    !signal.aborted &&",
+    find: "while (!failure && !signal.aborted &&",
+    replace: "while (!signal.aborted &&",
     tests: [unit("sink/wave")],
   },
   {

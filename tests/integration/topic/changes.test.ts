@@ -132,16 +132,15 @@ describe("a topic deleted and made again", () => {
     await using topics = await makeTopics();
     await topics.send(values("old", 100));
     const handled: string[] = [];
+    let again: Promise<void> | undefined;
     await using consumer = await openConsumer(topics.config, {
       ...options,
       drain: true,
       batchRecords: 10,
     });
     await consumer.batches(async (records) => {
-      if (handled.length === 0) {
-        await makeAgain(topics);
-        await topics.send(values("new", 5));
-      }
+      again ??= makeAgain(topics).then(() => topics.send(values("new", 5)));
+      await again;
       handled.push(...records.map((record) => String(record.value)));
     }, never);
     expect(handled).toEqual(expect.arrayContaining(texts("new", 5)));

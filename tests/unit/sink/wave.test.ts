@@ -1,12 +1,21 @@
 import { describe, expect, test } from "bun:test";
-import { createLimit } from "../../../lib/sink/limit.ts";
-import { wave } from "../../../lib/sink/wave.ts";
+import { createLimit, type Limit } from "../../../lib/sink/limit.ts";
+import { createWaves } from "../../../lib/sink/wave.ts";
 import { failureOf } from "../../failure.ts";
 import { until } from "../../until.ts";
 import { never } from "../../users.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at);
 const settleMs = 3_600_000;
+
+/** A wave that shares its limit with no other. */
+function wave(
+  pieces: readonly number[],
+  write: (piece: number) => Promise<readonly number[]>,
+  { limit, ...options }: { limit: Limit; signal: AbortSignal; settleMs: number },
+): Promise<void> {
+  return createWaves<number>(limit)(pieces, write, options);
+}
 
 /** Writes that end when they are told to. */
 function byHand() {
@@ -55,18 +64,31 @@ describe("a wave", () => {
     expect(limit.inFlight).toBe(0);
   });
 
-  test("beside another with all the slots goes on with one at a time", async () => {
-    const [limit, other] = [createLimit({ first: 2, max: 2 }), byHand()];
-    const blocked = wave(numbers(2), other.write, { limit, signal: never, settleMs });
-    const written: number[] = [];
-    const write = async (piece: number) => {
-      written.push(piece);
-      return [];
-    };
-    await wave(numbers(5), write, { limit, signal: never, settleMs });
-    expect(written).toEqual(numbers(5));
-    for (const each of other.open.values()) each.resolve([]);
-    await blocked;
+  test("gets the slots that the one before it gives back, before that has ended", async () => {
+    const [first, second] = [byHand(), byHand()];
+    const together = createWaves<number>(createLimit({ first: 2, max: 2 }));
+    const options = { signal: never, settleMs };
+    const both = [together(numbers(3), first.write, options), together([7], second.write, options)];
+    expect([first.started, second.started]).toEqual([[0, 1], []]);
+    first.open.get(0)?.resolve([]);
+    await until(() => first.started.length === 3);
+    expect(second.started).toEqual([]);
+    first.open.get(1)?.resolve([]);
+    await until(() => second.started.length === 1);
+    expect(first.open.size).toBe(1);
+    for (const each of [...first.open.values(), ...second.open.values()]) each.resolve([]);
+    await Promise.all(both);
+  });
+
+  test("that is aborted before it had a slot rejects at once", async () => {
+    const [stop, hand] = [new AbortController(), byHand()];
+    const together = createWaves<number>(createLimit({ first: 1, max: 1 }));
+    const other = together([0], hand.write, { signal: never, settleMs });
+    const waiting = failureOf(together([1], hand.write, { signal: stop.signal, settleMs }));
+    stop.abort(new DOMException("stopped", "AbortError"));
+    expect((await waiting).message).toBe("stopped");
+    hand.open.get(0)?.resolve([]);
+    await other;
   });
 
   test("that fails starts nothing more, waits for those under way and rejects with the first failure", async () => {

@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { pieces } from "../../../lib/sink/pieces.ts";
+import { users } from "../../users.ts";
+
+const rows = users(100, "pieces").map((user, version) => ({ user, version }));
+
+test("every row is in one piece, where it says, with rows of the same owners and no more than eight", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(99)), fc.integer({ min: 1, max: 7 }), (chosen, nodes) => {
+      const given = chosen.flatMap((at) => rows[at] ?? []);
+      const owners = (id: string) => String(Number.parseInt(id.slice(0, 4), 16) % nodes);
+      const found = pieces(given, owners);
+      expect(found.flatMap(({ indexes }) => indexes).toSorted((a, b) => a - b)).toEqual([
+        ...given.keys(),
+      ]);
+      for (const piece of found) {
+        expect(piece.rows).toEqual(piece.indexes.flatMap((at) => given[at] ?? []));
+        expect(new Set(piece.rows.map(({ user }) => owners(user.id))).size).toBe(1);
+        expect(piece.rows.length).toBeWithin(1, 9);
+      }
+    }),
+  );
+});
+
+test("pieces are full but for the last one of each owner", () => {
+  const owners = (id: string) => String(Number.parseInt(id.slice(0, 2), 16) % 3);
+  const notFull = pieces(rows, owners).filter((piece) => piece.rows.length < 8);
+  expect(notFull.length).toBeLessThanOrEqual(3);
+});
+
+test("rows that are long are fewer to a piece, and one that is too long for any is alone", () => {
+  const long = rows.map(({ user, version }, at) => ({
+    user: { ...user, address: "x".repeat(at === 5 ? 100_000 : 2000) },
+    version,
+  }));
+  for (const piece of pieces(long.slice(0, 12), () => "")) {
+    if (piece.indexes.includes(5)) expect(piece.rows.length).toBe(1);
+    else expect(piece.rows.length).toBeWithin(1, 3);
+  }
+});
