@@ -13,7 +13,7 @@ export interface Piece {
  * Small batches cost both sides less than single writes, and stay below 10 partitions and 5 KiB,
  * where Cassandra warns. It refuses batches above 50 KiB, but takes single rows of megabytes.
  */
-const batchRows = 8;
+const batchRows = 10;
 const batchChars = 5000;
 
 /** Says of a row by its id which nodes own it: rows with the same answer have the same owners. */

@@ -26,7 +26,7 @@ const lookMs = 1000;
  */
 export async function openConsumer(
   config: Config["topic"],
-  { log, signal, batchRecords = 1000, drain = false }: ConsumerOptions,
+  { log, signal, batchRecords, drain = false }: ConsumerOptions,
 ): Promise<Consumer> {
   await ensureTopics(config, { log, signal });
   await using opening = new AsyncDisposableStack();
@@ -35,7 +35,11 @@ export async function openConsumer(
   const owned = opening.move();
   return {
     batches: (handle, signal) =>
-      readOn(member, handle, { batchRecords, log, signal, ...(isDrained ? { isDrained } : {}) }),
+      readOn(member, handle, {
+        ...{ log, signal },
+        ...(batchRecords ? { batchRecords } : {}),
+        ...(isDrained ? { isDrained } : {}),
+      }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

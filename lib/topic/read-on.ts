@@ -6,7 +6,7 @@ import type { Member } from "./member.ts";
 
 export interface ReadOptions extends TopicOptions {
   /** Records handed over at once, at most. */
-  readonly batchRecords: number;
+  readonly batchRecords?: number;
   /** Asked after each batch, with whether there was less to read than could be. */
   readonly isDrained?: (idle: boolean) => Promise<boolean>;
   /** A batch that takes longer pauses its partitions, and the member goes on polling. */
@@ -28,28 +28,31 @@ const failedMs = 200;
  * Few, so that a batch is whatever has come while those before it were written: full ones with a
  * backlog, and single records when hardly any come.
  */
-const batchesAtWork = 4;
+export const batchesAtWork = 4;
+/** Records of a batch, at most. */
+export const batchRecords = 1000;
 
 /** Reads and has handled, batch after batch, until the signal aborts or all is drained. */
 export async function readOn(
   member: Reading,
   handle: Handle,
-  { batchRecords, isDrained, pauseAfterMs = 2000, log, signal }: ReadOptions,
+  { isDrained, pauseAfterMs = 2000, log, signal, ...options }: ReadOptions,
 ): Promise<void> {
   let failing = false;
   const onFailure = (error: unknown) => {
     if (!failing) log.warn({ reason: String(error) }, "poll failed, going on");
     failing = true;
   };
+  const most = options.batchRecords ?? batchRecords;
   const work = createWork(member, handle, pauseAfterMs);
   try {
     while (!signal.aborted) {
       await work.fewerThan(batchesAtWork);
-      const polled = await pollOrMend(member, batchRecords, { signal, onFailure });
+      const polled = await pollOrMend(member, most, { signal, onFailure });
       if (polled === "rejoined" || polled === "failed") continue;
       failing = false;
       work.start(polled);
-      const idle = polled.length < batchRecords;
+      const idle = polled.length < most;
       if (isDrained && idle) await work.fewerThan(1);
       member.offsets.reachedEnds();
       member.commit();

@@ -4,6 +4,7 @@ import { silentLog as log } from "../../../lib/log.ts";
 import { openSink } from "../../../lib/sink/cassandra.ts";
 import { connect } from "../../../lib/sink/client.ts";
 import { columns } from "../../../lib/sink/schema.ts";
+import { batchesAtWork, batchRecords } from "../../../lib/topic/read-on.ts";
 import { never } from "../../users.ts";
 import { readRows } from "../records.ts";
 import { openWindow, tell } from "../window.ts";
@@ -21,14 +22,20 @@ await write(measured);
 tell(window.close(measured.length));
 process.exit(0);
 
-/** As the flow calls it: with what one poll gives. */
+/** As the flow calls it: with what one poll gives, a few beside each other. */
 async function throughSink() {
   const sink = await openSink(config, { log, signal: never });
   return async (rows: readonly VersionedUser[]) => {
-    for (let from = 0; from < rows.length; from += 1000) {
-      const refused = await sink.upsert(rows.slice(from, from + 1000), never);
-      if (refused.length > 0) throw new Error(`refused: ${Bun.inspect(refused[0])}`);
-    }
+    let next = 0;
+    const polls = async () => {
+      while (next < rows.length) {
+        const some = rows.slice(next, next + batchRecords);
+        next += batchRecords;
+        const refused = await sink.upsert(some, never);
+        if (refused.length > 0) throw new Error(`refused: ${Bun.inspect(refused[0])}`);
+      }
+    };
+    await Promise.all(Array.from({ length: batchesAtWork }, polls));
   };
 }
 
