@@ -83,7 +83,8 @@ export function originalOf(record: ReceivedRecord): Original {
     return { record, attempts: 0 };
   if (!replayable(origin, record.topic)) return { record, attempts: 0 };
   const headers = withoutHeaders(record.headers, Object.values(replayHeaders));
-  return { record: { ...record, ...origin, timestampMs, headers }, attempts };
+  const { key, value } = record;
+  return { record: { ...origin, timestampMs, key, value, headers }, attempts };
 }
 
 /** The record that goes through the topic again, with the headers that `originalOf` reads. */

@@ -60,28 +60,109 @@ function mostBytes(records: readonly OutgoingRecord[]): number {
  */
 export function unpacked(topic: string, numbers: Float64Array, bytes: Buffer): ReceivedRecord[] {
   const records: ReceivedRecord[] = [];
+  const block = { topic, numbers, bytes, names: createNames(bytes) };
   let at = 0;
   let start = 0;
-  const next = () => numbers[at++] ?? -1;
-  const take = (length: number) => {
-    if (length < 0) return null;
-    const part = bytes.subarray(start, start + length);
-    start += length;
-    return part;
+  const skip = (length = 0) => {
+    start += Math.max(0, length);
   };
   while (at < numbers.length) {
-    const partition = next();
-    const offset = next();
-    const timestampMs = next();
-    const key = take(next());
-    const value = take(next());
-    const headers: Record<string, Buffer> = {};
-    for (let left = next(); left > 0; left -= 1) {
-      const name = take(next());
-      const content = take(next());
-      if (name !== null && content !== null) headers[name.toString()] = content;
-    }
-    records.push({ topic, partition, offset, timestampMs, key, value, headers });
+    records.push(new BlockRecord(block, at, start));
+    skip(numbers[at + 3]);
+    skip(numbers[at + 4]);
+    const headers = numbers[at + 5] ?? 0;
+    at += 6;
+    for (const end = at + 2 * headers; at < end; at++) skip(numbers[at]);
   }
   return records;
+}
+
+interface ReceivedBlock extends Pick<Block, "bytes"> {
+  readonly topic: string;
+  /** Of each record partition, offset, time, and the lengths of a `Block`. */
+  readonly numbers: Float64Array;
+  readonly names: Names;
+}
+
+/** Names of headers, the same for most records: made into texts once. */
+interface Names {
+  /** The text from `start` to `end`; `index` says where it is among a record's headers. */
+  at(index: number, start: number, end: number): string;
+}
+
+function createNames(bytes: Buffer): Names {
+  const known: { start: number; end: number; text: string }[] = [];
+  const same = (a: number, b: number, length: number) => {
+    for (let at = 0; at < length; at++) if (bytes[a + at] !== bytes[b + at]) return false;
+    return true;
+  };
+  return {
+    at: (index, start, end) => {
+      const last = known[index];
+      if (last && last.end - last.start === end - start && same(last.start, start, end - start)) {
+        return last.text;
+      }
+      const text = bytes.toString("utf8", start, end);
+      known[index] = { start, end, text };
+      return text;
+    },
+  };
+}
+
+/**
+ * A record by its place in a block. A class for its getters: most readers want neither its key nor
+ * each header, and making those of every record took longer than all of librdkafka's work on it.
+ */
+class BlockRecord implements ReceivedRecord {
+  readonly #block: ReceivedBlock;
+  readonly #at: number;
+  readonly #start: number;
+  #headers: ReceivedRecord["headers"] | undefined;
+
+  constructor(block: ReceivedBlock, at: number, start: number) {
+    this.#block = block;
+    this.#at = at;
+    this.#start = start;
+  }
+  get topic(): string {
+    return this.#block.topic;
+  }
+  get partition(): number {
+    return this.#number(0);
+  }
+  get offset(): number {
+    return this.#number(1);
+  }
+  get timestampMs(): number {
+    return this.#number(2);
+  }
+  get key(): Buffer | null {
+    return this.#part(this.#start, this.#number(3));
+  }
+  get value(): Buffer | null {
+    return this.#part(this.#start + Math.max(0, this.#number(3)), this.#number(4));
+  }
+  get headers(): ReceivedRecord["headers"] {
+    this.#headers ??= this.#readHeaders();
+    return this.#headers;
+  }
+
+  #number(index: number): number {
+    return this.#block.numbers[this.#at + index] ?? -1;
+  }
+  #part(start: number, length: number): Buffer | null {
+    return length < 0 ? null : this.#block.bytes.subarray(start, start + length);
+  }
+  #readHeaders(): ReceivedRecord["headers"] {
+    const headers: Record<string, Buffer> = {};
+    let start = this.#start + Math.max(0, this.#number(3)) + Math.max(0, this.#number(4));
+    const end = 6 + 2 * this.#number(5);
+    for (let index = 6; index < end; index += 2) {
+      const [name, content] = [this.#number(index), this.#number(index + 1)];
+      const value = this.#part(start + name, content);
+      if (value) headers[this.#block.names.at(index, start, start + name)] = value;
+      start += name + Math.max(0, content);
+    }
+    return headers;
+  }
 }

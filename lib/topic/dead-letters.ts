@@ -69,7 +69,10 @@ export function letterOrigin(record: ReceivedRecord): LetterOrigin {
  */
 function bareLetterRecord(letter: DeadLetter): OutgoingRecord {
   const bytes = letter.record.value?.length ?? 0;
-  const { key, headers } = letterRecord({ ...letter, record: { ...letter.record, headers: {} } });
+  const { topic, partition, offset, timestampMs } = letter.record;
+  const place = { topic, partition, offset, timestampMs, key: letter.record.key };
+  const bare = { ...letter, record: { ...place, value: null, headers: {} } };
+  const { key, headers } = letterRecord(bare);
   const small = key !== null && key.length <= 1000 ? key : null;
   return {
     key: small,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { decode, encode } from "../../../lib/domain/event.ts";
-import { parseApiUser, parseUser, type User } from "../../../lib/domain/user.ts";
+import { parseApiUser, parseUser, type User, userAsWritten } from "../../../lib/domain/user.ts";
 
 /** A user as version 1.4 of the API sends it. */
 const fromApi = {
@@ -361,3 +361,51 @@ function rejectionOf(input: unknown) {
   if ("user" in judged) throw new Error("was accepted");
   return judged.rejection;
 }
+
+describe("a user read as it is written", () => {
+  const users = fc.record({
+    id: fc.uuid(),
+    ...Object.fromEntries(
+      ["first_name", "last_name", "gender", "address", "email", "username"].map((name) => [
+        name,
+        fc.string({ unit: "grapheme" }),
+      ]),
+    ),
+    ...{
+      dob: fc.constantFrom("1990-01-01", "2024-02-29", "2023-02-29", "1990-1-01", "0000-12-31"),
+    },
+    ...{ registered_date: fc.constantFrom("2020-01-01", "2020-04-31", "2020-13-01") },
+    ...{ phone: fc.string(), picture: fc.string({ unit: "binary" }) },
+  });
+
+  test("is what the schema makes of it, or is left to the schema", () => {
+    const noise = fc.record({
+      at: fc.nat(600),
+      put: fc.constantFrom("", '"', "\\", ",", "\n", "{"),
+    });
+    fc.assert(
+      fc.property(users, fc.option(noise), (user, noise) => {
+        const json = JSON.stringify(user);
+        const text = noise ? json.slice(0, noise.at) + noise.put + json.slice(noise.at) : json;
+        const found = userAsWritten(text);
+        if (found) expect(parseUser(JSON.parse(text))).toEqual({ user: found });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("is nearly every one", () => {
+    const json = JSON.stringify({
+      ...{ id: "0b8b4d4e-0d43-4b0e-8e84-3f3dc2fd8b0c", first_name: "Ágnes", last_name: "O'Neil" },
+      ...{ gender: "female", address: "1 Rue de l’Église, Zürich, Zürich, Switzerland" },
+      ...{
+        email: "a@example.com",
+        username: "u",
+        dob: "2024-02-29",
+        registered_date: "2020-01-01",
+      },
+      ...{ phone: "", picture: "https://example.com/1.jpg" },
+    });
+    expect<object | undefined>(userAsWritten(json)).toEqual(JSON.parse(json));
+  });
+});

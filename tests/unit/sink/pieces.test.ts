@@ -5,7 +5,7 @@ import { users } from "../../users.ts";
 
 const rows = users(100, "pieces").map((user, version) => ({ user, version }));
 
-test("every row is in one piece, where it says, with rows of the same owners and no more than eight", () => {
+test("every row is in one piece, where it says, with rows of the same owners and no more than ten", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(99)), fc.integer({ min: 1, max: 7 }), (chosen, nodes) => {
       const given = chosen.flatMap((at) => rows[at] ?? []);
@@ -17,7 +17,7 @@ test("every row is in one piece, where it says, with rows of the same owners and
       for (const piece of found) {
         expect(piece.rows).toEqual(piece.indexes.flatMap((at) => given[at] ?? []));
         expect(new Set(piece.rows.map(({ user }) => owners(user.id))).size).toBe(1);
-        expect(piece.rows.length).toBeWithin(1, 9);
+        expect(piece.rows.length).toBeWithin(1, 11);
       }
     }),
   );
@@ -25,7 +25,7 @@ test("every row is in one piece, where it says, with rows of the same owners and
 
 test("pieces are full but for the last one of each owner", () => {
   const owners = (id: string) => String(Number.parseInt(id.slice(0, 2), 16) % 3);
-  const notFull = pieces(rows, owners).filter((piece) => piece.rows.length < 8);
+  const notFull = pieces(rows, owners).filter((piece) => piece.rows.length < 10);
   expect(notFull.length).toBeLessThanOrEqual(3);
 });
 
