@@ -188,7 +188,7 @@ export function consumerProperties(config: Config["topic"]): Properties {
     // them.
     ...(config.properties["group.protocol"] === "consumer" ? {} : classic),
     // Bounds what is fetched ahead.
-    "queued.max.messages.kbytes": 16_384,
+    "queued.max.messages.kbytes": 8192,
     // The default of a second stalls consuming whenever the local queue was full.
     "fetch.queue.backoff.ms": 10,
   });

@@ -21,6 +21,9 @@ export function openWindow(): Window {
   };
 }
 
+/** A signal that never aborts. Not that of the tests' users, which load all that makes users up. */
+export const never = new AbortController().signal;
+
 /** The last line that a side prints is what it measured. */
 export function tell(measured: unknown): void {
   process.stdout.write(`${JSON.stringify(measured)}\n`);

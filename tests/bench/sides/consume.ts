@@ -2,8 +2,7 @@ import { readConfig } from "../../../lib/config.ts";
 import { type RecordSource, topicToSink } from "../../../lib/flow/topic-to-sink.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openConsumer } from "../../../lib/topic/consumer.ts";
-import { never } from "../../users.ts";
-import { openWindow, tell, type Window } from "../window.ts";
+import { never, openWindow, tell, type Window } from "../window.ts";
 
 /** consume records|users WARM COUNT: our consumer handing over to a counter, decoded or not. */
 const [mode, warm, count] = process.argv.slice(2);

@@ -5,10 +5,9 @@ import { silentLog as log } from "../../../lib/log.ts";
 import { openSink } from "../../../lib/sink/cassandra.ts";
 import { openConsumer } from "../../../lib/topic/consumer.ts";
 import { openDeadLetters } from "../../../lib/topic/dead-letters.ts";
-import { never } from "../../users.ts";
 import { percentile } from "../figures.ts";
 import type { BothLatencies, Latencies } from "../latency.ts";
-import { peakMb, tell } from "../window.ts";
+import { never, peakMb, tell } from "../window.ts";
 
 /** latency-table WARM COUNT: wired as `consume`; notes how old each user is once it is written. */
 const [warm = 0, count = 0] = process.argv.slice(2).map(Number);

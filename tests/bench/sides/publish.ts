@@ -2,9 +2,8 @@ import { readConfig } from "../../../lib/config.ts";
 import type { Event } from "../../../lib/domain/event.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openProducer } from "../../../lib/topic/producer.ts";
-import { never } from "../../users.ts";
 import { readRecords } from "../records.ts";
-import { openWindow, tell } from "../window.ts";
+import { never, openWindow, tell } from "../window.ts";
 
 /** publish FILE WARM COUNT: our producer, given the records in batches as the relay gives them. */
 const [file = "", warm, count] = process.argv.slice(2);

@@ -5,9 +5,8 @@ import { openSink } from "../../../lib/sink/cassandra.ts";
 import { connect } from "../../../lib/sink/client.ts";
 import { columns } from "../../../lib/sink/schema.ts";
 import { batchesAtWork, batchRecords } from "../../../lib/topic/read-on.ts";
-import { never } from "../../users.ts";
 import { readRows } from "../records.ts";
-import { openWindow, tell } from "../window.ts";
+import { never, openWindow, tell } from "../window.ts";
 
 /** sink FILE ours|singly:N|batches:N:N WARM: our sink, or the driver in a plain loop. */
 const [file = "", setting = "ours", warm] = process.argv.slice(2);
