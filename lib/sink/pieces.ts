@@ -13,21 +13,36 @@ export interface Piece {
  * Small batches cost both sides less than single writes, and stay below 10 partitions and 5 KiB,
  * where Cassandra warns. It refuses batches above 50 KiB, but takes single rows of megabytes.
  */
-const batchRows = 10;
-const batchChars = 5000;
+const mostRows = 10;
+const mostChars = 5000;
+
+/**
+ * How many rows a request gets: as few as use all the requests that may be made. Cassandra writes
+ * the rows of a batch one after the other while it has little to do, each waiting for its fsync:
+ * eight rows take eight times as long as one.
+ */
+export function rowsEach(rows: number, requests: number): number {
+  return Math.min(mostRows, Math.max(1, Math.ceil(rows / Math.max(1, requests))));
+}
 
 /** Says of a row by its id which nodes own it: rows with the same answer have the same owners. */
 export type Owners = (id: string) => string;
 
+export interface PieceOptions {
+  readonly owners: Owners;
+  /** Rows of a piece, at most. */
+  readonly most: number;
+}
+
 /** Parts of `rows` for a request each, every part with rows that the same nodes own. */
-export function pieces(rows: readonly VersionedUser[], owners: Owners): Piece[] {
+export function pieces(rows: readonly VersionedUser[], { owners, most }: PieceOptions): Piece[] {
   const full: Piece[] = [];
   const open = new Map<string, { indexes: number[]; rows: VersionedUser[]; chars: number }>();
   for (const [index, row] of rows.entries()) {
     const key = owners(row.user.id);
     const chars = charsOf(row);
     let piece = open.get(key);
-    if (piece && (piece.rows.length >= batchRows || piece.chars + chars > batchChars)) {
+    if (piece && (piece.rows.length >= most || piece.chars + chars > mostChars)) {
       full.push(piece);
       piece = undefined;
     }

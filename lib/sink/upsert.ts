@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import { writeBatch } from "./batch.ts";
 import { requestMs } from "./client.ts";
 import { createLimit } from "./limit.ts";
-import { ownersBy, type Piece, pieces, singles } from "./pieces.ts";
+import { ownersBy, type Piece, pieces, rowsEach, singles } from "./pieces.ts";
 import { checkColumns, columns, ensureSchema, tableId } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { createWaves } from "./wave.ts";
@@ -20,7 +20,8 @@ const single = { prepare: true, isIdempotent: true };
  */
 export function createUpsert(store: Store, config: Config["sink"], log: Log) {
   const query = insert(config);
-  const wave = createWaves<Piece>(createLimit());
+  const limit = createLimit();
+  const wave = createWaves<Piece>(limit);
   const write = ({ rows }: Piece) =>
     store.ask(`write ${rows.length} rows`, async (client) => {
       const [one] = rows;
@@ -44,7 +45,8 @@ export function createUpsert(store: Store, config: Config["sink"], log: Log) {
       const owners = await store.ask("look at the nodes", async (client) =>
         ownersBy(client, config.keyspace),
       );
-      await wave(pieces(rows, owners), attempt, { signal, settleMs: requestMs });
+      const most = rowsEach(rows.length, Math.min(32, limit.slots - limit.inFlight));
+      await wave(pieces(rows, { owners, most }), attempt, { signal, settleMs: requestMs });
     } catch (error) {
       if (!signal.aborted) await mend(store, config, { log, error });
       throw error;
