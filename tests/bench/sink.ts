@@ -10,7 +10,7 @@ import { alternate, type Bench, limitOf, type Settings, type Stage, stepsOf } fr
 export const sink: Stage = {
   name: "sink",
   steps: (bench) =>
-    4 + ("path" in bench.programs.store ? 3 + stepsOf(bench, 4) : stepsOf(bench, 3)),
+    4 + ("path" in bench.programs.store ? 3 + stepsOf(bench, 5) : stepsOf(bench, 4)),
   run: async (bench) => {
     await using pipeline = await bench.pipeline();
     const { settings } = pipeline;
@@ -37,7 +37,8 @@ export const sink: Stage = {
     const measured = await alternate(bench, "sink", {
       ours: ours("ours"),
       ...limit.sides,
-      drain: drain(bench, settings),
+      drain: drain(bench, settings, 1),
+      two: drain(bench, settings, 2),
       driver: ours(driver),
     });
     return rows(measured, { rust, driver, ...(limit.note ? { note: limit.note } : {}) });
@@ -45,7 +46,13 @@ export const sink: Stage = {
 };
 
 function rows(
-  { ours = [], drain = [], driver = [], Rust }: Readonly<Record<string, readonly Measured[]>>,
+  {
+    ours = [],
+    drain = [],
+    two = [],
+    driver = [],
+    Rust,
+  }: Readonly<Record<string, readonly Measured[]>>,
   names: { readonly rust: string; readonly driver: string; readonly note?: string },
 ) {
   const against = Rust
@@ -65,6 +72,10 @@ function rows(
       atMost("CPU µs", row.cpuMicros?.median, 25),
       atMost("MB", row.peakMb, 200),
     ]),
+    rateRow({
+      ...{ stage: "sink", what: "two of them in a group", ours: two },
+      ...{ limit: drain, limitName: "one" },
+    }),
   ];
 }
 
@@ -74,17 +85,25 @@ async function fillTopic(bench: Bench, settings: Settings): Promise<void> {
   await runSide(ourSide("publish", file, 0, bench.sizes.drain), { settings, signal: bench.signal });
 }
 
-/** The script as users start it, with a group that has read nothing yet. */
-function drain({ signal }: Bench, settings: Settings) {
+/** The script as users start it, so many members of a group that has read nothing yet. */
+function drain({ signal }: Bench, settings: Settings, members: number) {
   let group = 0;
   return async (): Promise<Measured> => {
-    const fresh = { ...settings, KAFKA_GROUP: `${settings.KAFKA_GROUP}-${group++}` };
-    await using side = startSide(script("consume", "--drain", "--json"), {
-      settings: fresh,
-      signal,
-    });
-    const { rows, seconds } = await side.result<{ rows: number; seconds: number }>();
-    return { records: rows, seconds, ...side.used() };
+    const fresh = { ...settings, KAFKA_GROUP: `${settings.KAFKA_GROUP}-${members}-${group++}` };
+    const done = await Promise.all(
+      Array.from({ length: members }, async () => {
+        const command = script("consume", "--drain", "--json");
+        await using side = startSide(command, { settings: fresh, signal });
+        const { rows, seconds } = await side.result<{ rows: number; seconds: number }>();
+        return { rows, seconds, ...side.used() };
+      }),
+    );
+    return {
+      records: done.reduce((sum, { rows }) => sum + rows, 0),
+      seconds: Math.max(...done.map(({ seconds }) => seconds)),
+      cpuSeconds: done.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+      peakMb: Math.max(...done.map(({ peakMb }) => peakMb)),
+    };
   };
 }
 
