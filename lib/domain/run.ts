@@ -90,21 +90,27 @@ export interface ClaimedRun {
   readonly pages: number;
   /** Pages of before it was begun anew: the raw store goes on counting. */
   readonly pagesBefore: number;
+  /** Users of each page but the last, from the first attempt on. */
+  readonly pageUsers: number;
   /** Attempts in a row before this one that failed and kept no page. */
   readonly failures: number;
   /** It is to end without having begun. */
   readonly cancelRequested: boolean;
 }
 
-/** The API answers at most 5000 users a request; asked for more it answers one, without a word. */
-export const pageUsers = 5000;
+/**
+ * Users of a page, in runs that are made now: the default of the column `page_users`. The API answers
+ * up to 5000 a request, but a page is held whole: of 5000 users it makes `ingest --once` 270 to 300 MB
+ * large at its peak, of 2000 180 to 230 MB, of 1000 150 to 180 MB, and as fast (60,000 users, measured).
+ */
+export const pageUsers = 1000;
 
 /** The page that comes next and how many users it has; undefined when there is none left. */
 export function nextPage(
-  run: Pick<ClaimedRun, "results" | "pages">,
+  run: Pick<ClaimedRun, "results" | "pages" | "pageUsers">,
 ): { readonly page: number; readonly results: number } | undefined {
-  const left = run.results - run.pages * pageUsers;
-  return left > 0 ? { page: run.pages + 1, results: Math.min(left, pageUsers) } : undefined;
+  const left = run.results - run.pages * run.pageUsers;
+  return left > 0 ? { page: run.pages + 1, results: Math.min(left, run.pageUsers) } : undefined;
 }
 
 /**

@@ -171,13 +171,13 @@ export interface RelayOptions {
   readonly signal: AbortSignal;
 }
 
-/** Relays until the signal aborts. Whatever is down is waited for, outside of any transaction. */
+/** Relays until the signal aborts, and rejects with its reason. Whatever is down is waited for, outside of any transaction. */
 export async function rawToTopic(
   outbox: Outbox,
   topic: Publisher,
   { batchRows = 2000, log, signal }: RelayOptions,
 ): Promise<void> {
-  while (!signal.aborted) {
+  for (;;) {
     const rows = await retry(() => relayRound(outbox, topic, batchRows, signal), {
       what: "the relay from PostgreSQL to Kafka",
       log,

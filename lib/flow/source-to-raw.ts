@@ -82,7 +82,7 @@ export async function sourceToRaw(
     notes.note("warn", { causes: messageChain(error), afterMs: ms }, "asked to come back later");
   let pages = run.pages;
   for (;;) {
-    const next = nextPage({ results: run.results, pages });
+    const next = nextPage({ ...run, pages });
     if (next === undefined) return;
     const page = await retry(
       () => source.fetch({ seed: run.seed, nat: run.nat, ...next }, signal),

@@ -146,7 +146,7 @@ async function claimOnce(sql: Sql, worker: string, silentAfterMs: number, id?: n
       select id, attempt, worker, pages from taken
     )
     select id, attempt, worker, seed, results, nat, pages - pages_before as pages,
-      pages_before as "pagesBefore", failures, cancel_requested as "cancelRequested"
+      pages_before as "pagesBefore", page_users as "pageUsers", failures, cancel_requested as "cancelRequested"
     from taken`;
   return run;
 }

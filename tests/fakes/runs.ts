@@ -1,6 +1,6 @@
 import type { LogLine } from "../../lib/domain/attempt.ts";
 import type { ClaimedRun, Run, RunRequest } from "../../lib/domain/run.ts";
-import { seedOf } from "../../lib/domain/run.ts";
+import { pageUsers, seedOf } from "../../lib/domain/run.ts";
 import { PipelineError } from "../../lib/errors.ts";
 import type { OnceRuns } from "../../lib/flow/ingest-once.ts";
 import type { JudgedPage } from "../../lib/flow/source-to-raw.ts";
@@ -10,6 +10,7 @@ type Writable = { -readonly [K in keyof Run]: Run[K] } & {
   silent: boolean;
   failures: number;
   pagesBefore: number;
+  pageUsers: number;
 };
 
 export interface FakeRuns extends OnceRuns {
@@ -140,7 +141,7 @@ function newRun(id: number, { trigger, logicalTime, results, nat, seed }: RunReq
     ...{ state: "queued", attempt: 0, pages: 0, fetched: 0, accepted: 0, rejected: 0 },
     ...{ published: 0, error: null, createdAt: "", startedAt: null, finishedAt: null },
     ...{ errorChain: [], notBefore: null, cancelRequested: false, heartbeatAt: null },
-    ...{ failures: 0, pagesBefore: 0 },
+    ...{ failures: 0, pagesBefore: 0, pageUsers },
     seconds: null,
   };
 }

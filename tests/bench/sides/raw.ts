@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import postgres from "postgres";
 import { readConfig } from "../../../lib/config.ts";
+import { pageUsers } from "../../../lib/domain/run.ts";
 import { type Page, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openRawStore } from "../../../lib/raw/postgres.ts";
@@ -12,7 +13,6 @@ import { openWindow, tell } from "../window.ts";
 /** raw ours|copy WARM COUNT: our pages, or COPY of the same text into one table. */
 const [mode, warm, count] = process.argv.slice(2);
 const config = readConfig(Bun.env).raw;
-const pageUsers = 5000;
 const pages = Array.from({ length: 4 }, (_, at): Page => {
   const users = apiUsers(pageUsers, `raw-${at}-`);
   return { payloads: JSON.stringify(users), users };

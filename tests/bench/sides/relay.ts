@@ -39,7 +39,9 @@ async function takeFrom(outbox: Outbox): Promise<void> {
     take: async (limit, handle) => did(await outbox.take(limit, handle)),
   };
   if (mode === "ours") {
-    await rawToTopic(counting, topic, { log, signal: stop.signal });
+    await rawToTopic(counting, topic, { log, signal: stop.signal }).catch((error) => {
+      if (error !== stop.signal.reason) throw error;
+    });
   } else {
     while (!stop.signal.aborted) await counting.take(batchRows, async () => []);
   }

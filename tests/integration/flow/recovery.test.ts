@@ -1,4 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { pageUsers } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import { performRun, performRuns } from "../../../lib/flow/perform-runs.ts";
 import { noLimit } from "../../../lib/flow/rate-limit.ts";
@@ -61,7 +62,8 @@ sourceContract("the source over HTTP", () => open());
 describe("a run", () => {
   test("that another worker takes over goes on after the last page, with the same users", async () => {
     await using it = await open();
-    const run = await claimed(it, 10_001);
+    const results = 2 * pageUsers + 1;
+    const run = await claimed(it, results);
     // The first worker ends after one page.
     const source = {
       fetch: (...ask: Parameters<typeof it.source.fetch>) =>
@@ -75,11 +77,11 @@ describe("a run", () => {
     expect(again).toMatchObject({ id: run.id, attempt: 2, pages: 1 });
     if (again) await performRun(again, it.runs, it.source, { policy, log, signal: never });
     expect(await it.runs.get(run.id)).toMatchObject({
-      ...{ state: "success", attempt: 2, pages: 3, fetched: 10_001, accepted: 10_001 },
+      ...{ state: "success", attempt: 2, pages: 3, fetched: results, accepted: results },
     });
 
     // What the first worker would have received, had it not ended.
-    const whole = await claimed(it, 10_001);
+    const whole = await claimed(it, results);
     await sourceToRaw({ ...whole, seed: run.seed }, it.source, it.runs, {
       notes,
       log,
@@ -88,7 +90,7 @@ describe("a run", () => {
     const [same] = await it.sql`
       select count(*) from raw_users a join raw_users b using (page, position, user_id)
       where a.run_id = ${run.id} and b.run_id = ${whole.id}`;
-    expect(same).toEqual({ count: 10_001 });
+    expect(same).toEqual({ count: results });
   });
 
   test("whose API fails twice and then works has three attempts, the log of each readable", async () => {
@@ -127,14 +129,18 @@ describe("a run", () => {
         return it.source.fetch(...ask);
       },
     };
-    const { id } = await it.runs.create({ trigger: "manual", results: 10_001, nat: [] });
+    const { id } = await it.runs.create({ trigger: "manual", results: 2 * pageUsers + 1, nat: [] });
     await performed({ ...it, source }, id);
     expect(await it.runs.get(id)).toMatchObject({ state: "failed", pages: 1, error: "403" });
     broken = false;
     await it.runs.retry(id);
     await performed({ ...it, source }, id);
     expect(asked).toEqual([1, 2, 2, 3]);
-    expect(await it.runs.get(id)).toMatchObject({ state: "success", attempt: 2, fetched: 10_001 });
+    expect(await it.runs.get(id)).toMatchObject({
+      state: "success",
+      attempt: 2,
+      fetched: 2 * pageUsers + 1,
+    });
   });
 
   test("begun anew has the same users again, with newer versions", async () => {

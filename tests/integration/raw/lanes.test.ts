@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { BackfillOrder } from "../../../lib/domain/backfill.ts";
+import { pageUsers } from "../../../lib/domain/run.ts";
 import { manual, type OpenStore, rawStores, silenced } from "../../raw-store.ts";
 
 setDefaultTimeout(180_000);
@@ -31,7 +32,7 @@ async function backfilled(
 
 async function ended({ runs }: OpenStore, worker = "me") {
   for (const run of await runs.list({ limit: 100, states: ["running"] })) {
-    const held = { ...run, worker, pagesBefore: 0, failures: 0 };
+    const held = { ...run, worker, pagesBefore: 0, pageUsers, failures: 0 };
     await runs.finish(held, { outcome: "success" });
   }
 }

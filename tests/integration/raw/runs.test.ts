@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { RunFilter } from "../../../lib/domain/run.ts";
+import { pageUsers, type RunFilter } from "../../../lib/domain/run.ts";
 import { runsContract } from "../../contracts/runs.ts";
 import { claimed, manual, rawStores, silenced } from "../../raw-store.ts";
 import { apiUsers, judgedPage } from "../../users.ts";
@@ -23,6 +23,14 @@ runsContract("the runs in PostgreSQL", async () => {
 });
 
 describe("a run", () => {
+  test("has pages of the size it was made with, also one of before that size was changed", async () => {
+    await using it = await openStore();
+    const [made, before] = [await it.runs.create(manual), await it.runs.create(manual)];
+    await it.sql`update runs set page_users = 5000 where id = ${before.id}`;
+    expect(await it.runs.claim("me", made.id)).toMatchObject({ pageUsers });
+    expect(await it.runs.claim("me", before.id)).toMatchObject({ pageUsers: 5000 });
+  });
+
   test("of a logical time is one run, however many ask for it", async () => {
     await using it = await openStore();
     const request = { ...manual, trigger: "schedule", logicalTime: new Date(0) } as const;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Run } from "../../../lib/domain/run.ts";
+import { pageUsers } from "../../../lib/domain/run.ts";
 import { startFakeApi } from "../../../lib/local/fake-api/server.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openReader } from "../../../lib/topic/reader.ts";
@@ -171,7 +172,7 @@ describe("a run that fails for good", () => {
     };
     await using ingest = startScript("ingest", [], settings);
     const runs = <T>(...args: string[]) => jsonOf<T>("runs", args, settings);
-    const { id } = await runs<Run>("trigger", "--results", "5001");
+    const { id } = await runs<Run>("trigger", "--results", String(pageUsers + 1));
     await until(() => received.length === 2, { everyMs: 20 });
     const failed = { type: "run.failed", verified: true, run: id };
     expect(received).toEqual([failed, failed]);
@@ -185,7 +186,10 @@ describe("a run that fails for good", () => {
     await runs("retry", String(id));
     await until(() => received.length === 3, { everyMs: 20 });
     expect(received[2]).toEqual({ type: "run.recovered", verified: true, run: id });
-    expect(await runs("show", String(id))).toMatchObject({ state: "success", fetched: 5001 });
+    expect(await runs("show", String(id))).toMatchObject({
+      state: "success",
+      fetched: pageUsers + 1,
+    });
     expect(asked).toBe(5);
     expect((await ingest.end("SIGTERM")).exitCode).toBe(0);
   });

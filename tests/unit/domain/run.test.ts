@@ -2,9 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { nextPage, pageUsers, type Run, runText, seedOf } from "../../../lib/domain/run.ts";
 
 describe("the pages of a run", () => {
-  const pages = (results: number) => {
+  const pages = (results: number, pageUsers = 5000) => {
     const all: number[] = [];
-    for (let at = nextPage({ results, pages: 0 }); at; at = nextPage({ results, pages: at.page })) {
+    const of = (pages: number) => nextPage({ results, pages, pageUsers });
+    for (let at = of(0); at; at = of(at.page)) {
       expect(at.page).toBe(all.length + 1);
       all.push(at.results);
     }
@@ -22,12 +23,16 @@ describe("the pages of a run", () => {
   });
 
   test("never hold more users than the API gives at once", () => {
-    expect(Math.max(...pages(1_000_000))).toBe(pageUsers);
+    expect(Math.max(...pages(1_000_000, pageUsers))).toBe(pageUsers);
+    expect(pageUsers).toBeLessThanOrEqual(5000);
   });
 
   test("go on after those that are committed", () => {
-    expect(nextPage({ results: 12_345, pages: 2 })).toEqual({ page: 3, results: 2345 });
-    expect(nextPage({ results: 12_345, pages: 3 })).toBeUndefined();
+    expect(nextPage({ results: 12_345, pages: 2, pageUsers: 5000 })).toEqual({
+      page: 3,
+      results: 2345,
+    });
+    expect(nextPage({ results: 12_345, pages: 3, pageUsers: 5000 })).toBeUndefined();
   });
 });
 

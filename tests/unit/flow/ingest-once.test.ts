@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { pageUsers } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import { ingestOnce } from "../../../lib/flow/ingest-once.ts";
 import type { Publisher } from "../../../lib/flow/raw-to-topic.ts";
@@ -76,14 +77,19 @@ describe("one run", () => {
           : source.fetch(ask, signal),
     };
     const it = stations(topic, failing);
-    const run = await ingestOnce({ ...request, results: 5001 }, it, {
+    const run = await ingestOnce({ ...request, results: pageUsers + 1 }, it, {
       worker: "me",
       policy,
       log,
       signal: never,
     });
-    expect(run).toMatchObject({ state: "failed", error: "403", accepted: 5000, published: 5000 });
-    expect(topic.published).toHaveLength(5000);
+    expect(run).toMatchObject({
+      state: "failed",
+      error: "403",
+      accepted: pageUsers,
+      published: pageUsers,
+    });
+    expect(topic.published).toHaveLength(pageUsers);
   });
 
   test("that a service beside it took and left is done here", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, jest, test } from "bun:test";
+import { pageUsers } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import { performRun, performRuns } from "../../../lib/flow/perform-runs.ts";
 import type { Source } from "../../../lib/flow/source-to-raw.ts";
@@ -84,7 +85,7 @@ describe("a run", () => {
 
   test("that keeps a page in an attempt has all its attempts before it again", async () => {
     const runs = createFakeRuns();
-    const { id } = await runs.create({ ...manual, results: 5001 });
+    const { id } = await runs.create({ ...manual, results: pageUsers + 1 });
     const ill = () => new PipelineError("bad_response", "half");
     const source = createFakeSource(ill(), ill());
     const fetch = source.fetch;
@@ -105,7 +106,7 @@ describe("a run", () => {
       await performRun(run, runs, halting, options);
     }
     expect({ attempts, askedForSecond }).toEqual({ attempts: 5, askedForSecond: 3 });
-    expect(await runs.get(id)).toMatchObject({ pages: 1, fetched: 5000 });
+    expect(await runs.get(id)).toMatchObject({ pages: 1, fetched: pageUsers });
   });
 
   test("comes back when it was asked to, not earlier", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { pageUsers } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import { type Source, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import { silentLog as log } from "../../../lib/log.ts";
@@ -21,7 +22,7 @@ async function claimed(results: number, { seed = "s-", nat = [] as string[] } = 
 
 describe("a run's pages", () => {
   test("are fetched one after the other, each kept before the next is asked for", async () => {
-    const { runs, run } = await claimed(10_001, { nat: ["gb"] });
+    const { runs, run } = await claimed(2 * pageUsers + 1, { nat: ["gb"] });
     const order: string[] = [];
     const source: Source = {
       fetch: async ({ page, results, seed, nat }) => {
@@ -34,14 +35,14 @@ describe("a run's pages", () => {
     };
     await sourceToRaw(run, source, store, { notes, log, signal: never });
     expect(order).toEqual([
-      ...["fetch 1: 5000 s- gb", "keep 1", "fetch 2: 5000 s- gb", "keep 2"],
+      ...[`fetch 1: ${pageUsers} s- gb`, "keep 1", `fetch 2: ${pageUsers} s- gb`, "keep 2"],
       ...["fetch 3: 1 s- gb", "keep 3"],
     ]);
     expect(runs.pages).toEqual([]);
   });
 
   test("go on after the last one that is committed", async () => {
-    const { runs, run } = await claimed(5002);
+    const { runs, run } = await claimed(pageUsers + 2);
     await sourceToRaw(run, createFakeSource(), runs, { notes, log, signal: never });
     const source = createFakeSource();
     await sourceToRaw({ ...run, pages: 1 }, source, runs, { notes, log, signal: never });
