@@ -209,6 +209,8 @@ describe("members of a group", () => {
         // The last of them, of most of the partitions.
         if (all.push(...texts(records)) === 120) await go.promise;
       }, stop.signal);
+      // Not sooner: members that join together share the partitions at once, and give none away.
+      await until(() => all.length === 120);
       const partitions = new Set<number>();
       await using second = await member(topics);
       const secondRuns = second.batches(async (records) => {
