@@ -1,5 +1,5 @@
 import { readConfig } from "../../lib/config.ts";
-import { atLeast, atMost, type Measured, median, rate, rateRow } from "./figures.ts";
+import { atLeast, atMost, type Measured, median, type Row, rate, rateRow } from "./figures.ts";
 import { ourSide, runSide, script, startSide } from "./side.ts";
 import { alternate, type Bench, limitOf, type Settings, type Stage, stepsOf } from "./stage.ts";
 
@@ -10,13 +10,15 @@ import { alternate, type Bench, limitOf, type Settings, type Stage, stepsOf } fr
 export const sink: Stage = {
   name: "sink",
   steps: (bench) =>
-    4 + ("path" in bench.programs.store ? 3 + stepsOf(bench, 5) : stepsOf(bench, 4)),
+    5 +
+    ("path" in bench.programs.store ? 3 + stepsOf(bench, 4) : stepsOf(bench, 3)) +
+    stepsOf(bench, 2),
   run: async (bench) => {
     await using pipeline = await bench.pipeline();
     const { settings } = pipeline;
     const { warm, count } = bench.sizes.sink;
     const file = await bench.records({ count: warm + count });
-    await fillTopic(bench, settings);
+    await fillTopic(bench, settings, bench.sizes.drain);
     const store = (setting: string) => (path: string) => {
       const { contactPoints, keyspace, table } = readConfig(settings).sink;
       const command = [path, contactPoints[0] ?? "", `${keyspace}.${table}`, file, setting];
@@ -38,10 +40,10 @@ export const sink: Stage = {
       ours: ours("ours"),
       ...limit.sides,
       drain: drain(bench, settings, 1),
-      two: drain(bench, settings, 2),
       driver: ours(driver),
     });
-    return rows(measured, { rust, driver, ...(limit.note ? { note: limit.note } : {}) });
+    const names = { rust, driver, ...(limit.note ? { note: limit.note } : {}) };
+    return [...rows(measured, names), await members(bench)];
   },
 };
 
@@ -72,17 +74,26 @@ function rows(
       atMost("CPU µs", row.cpuMicros?.median, 25),
       atMost("MB", row.peakMb, 200),
     ]),
-    rateRow({
-      ...{ stage: "sink", what: "two of them in a group", ours: two },
-      ...{ limit: drain, limitName: "one" },
-    }),
   ];
 }
 
-async function fillTopic(bench: Bench, settings: Settings): Promise<void> {
-  bench.step("sink: filling the topic");
-  const file = await bench.records({ count: Math.min(bench.sizes.drain, 200_000) });
-  await runSide(ourSide("publish", file, 0, bench.sizes.drain), { settings, signal: bench.signal });
+/** Whether a group of two takes more than one: until the store has no more to give. */
+async function members(bench: Bench): Promise<Row> {
+  await using pipeline = await bench.pipeline();
+  const { settings } = pipeline;
+  await fillTopic(bench, settings, bench.sizes.sink.count);
+  const { one = [], two = [] } = await alternate(bench, "members", {
+    one: drain(bench, settings, 1),
+    two: drain(bench, settings, 2),
+  });
+  const what = { stage: "sink", what: "two of them in a group" };
+  return rateRow({ ...what, ours: two, limit: one, limitName: "one" });
+}
+
+async function fillTopic(bench: Bench, settings: Settings, records: number): Promise<void> {
+  bench.step("sink: filling a topic");
+  const file = await bench.records({ count: Math.min(records, 200_000) });
+  await runSide(ourSide("publish", file, 0, records), { settings, signal: bench.signal });
 }
 
 /** The script as users start it, so many members of a group that has read nothing yet. */
