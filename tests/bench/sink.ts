@@ -48,13 +48,7 @@ export const sink: Stage = {
 };
 
 function rows(
-  {
-    ours = [],
-    drain = [],
-    two = [],
-    driver = [],
-    Rust,
-  }: Readonly<Record<string, readonly Measured[]>>,
+  { ours = [], drain = [], driver = [], Rust }: Readonly<Record<string, readonly Measured[]>>,
   names: { readonly rust: string; readonly driver: string; readonly note?: string },
 ) {
   const against = Rust
