@@ -314,6 +314,15 @@ struct Receiving {
     rd_kafka_message_destroy(message);
   }
 
+  void TakeWhatIsThere(rd_kafka_t *client) {
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(client);
+    if (!queue) return;
+    std::vector<rd_kafka_message_t *> there(most - messages.size());
+    const ssize_t count = rd_kafka_consume_batch_queue(queue, 0, there.data(), there.size());
+    for (ssize_t i = 0; i < count; i++) Take(there[i]);
+    rd_kafka_queue_destroy(queue);
+  }
+
   void Add(const void *data, size_t size) {
     numbers.push_back(data ? static_cast<double>(size) : -1);
     if (data) bytes.append(static_cast<const char *>(data), size);
@@ -349,20 +358,20 @@ struct Receiving {
   }
 };
 
-// On a thread of the pool: waits for the first record, then takes what is there.
+// On a thread of the pool: waits for the first record, then takes what is there, by one call: a call for each record
+// takes its queue's lock each time.
 void Receive(void *subject) {
   Receiving *batch = static_cast<Receiving *>(subject);
-  int timeout_ms = batch->timeout_ms;
-  while (batch->messages.size() < batch->most && !batch->error) {
+  {
     NodeKafka::scoped_shared_read_lock lock(Inside::Lock(batch->consumer));
-    if (!batch->consumer->IsConnected()) {
+    if (batch->consumer->IsConnected()) {
+      rd_kafka_t *client = batch->consumer->GetClient()->c_ptr();
+      rd_kafka_message_t *first = rd_kafka_consumer_poll(client, batch->timeout_ms);
+      if (first) batch->Take(first);
+      if (first && batch->most > 1) batch->TakeWhatIsThere(client);
+    } else {
       batch->error = RD_KAFKA_RESP_ERR__STATE;
-      break;
     }
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(batch->consumer->GetClient()->c_ptr(), timeout_ms);
-    if (!message) break;
-    batch->Take(message);
-    timeout_ms = 0;
   }
   batch->Pack();
 }
