@@ -3,6 +3,7 @@ import type { TopicPartitionOffset } from "@confluentinc/kafka-javascript";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openConsumer } from "../../../lib/topic/consumer.ts";
 import { ensureTopics } from "../../../lib/topic/kafka.ts";
+import { batchesAtWork } from "../../../lib/topic/read-on.ts";
 import { call, openAdmin, openConsumer as openRaw } from "../../kafka-clients.ts";
 import { createLogLines, type LogLines } from "../../log-lines.ts";
 import { type MadeTopics, makeTopics } from "../../topics.ts";
@@ -184,15 +185,17 @@ describe("records that expired before they were consumed", () => {
   test("are told of while running, with their number", async () => {
     await using topics = await makeTopics();
     const log = createLogLines();
-    await topics.send(values("r", 5));
     const go = Promise.withResolvers<void>();
-    const handling = Promise.withResolvers<void>();
-    await using consumer = await running(topics, log, async (text) => {
-      if (text !== "r4") return;
-      handling.resolve();
+    let atWork = 0;
+    await using consumer = await running(topics, log, async () => {
+      atWork += 1;
       await go.promise;
     });
-    await handling.promise;
+    // As many batches as there may be: then nothing more is read.
+    for (let batches = 1; batches <= batchesAtWork; batches++) {
+      await topics.send(values("r", 1));
+      await until(() => atWork === batches);
+    }
     // Long enough for it to fetch nothing more.
     const paused = performance.now() + 3000;
     await until(() => performance.now() > paused);
@@ -201,7 +204,9 @@ describe("records that expired before they were consumed", () => {
     go.resolve();
     await until(() => consumer.handled.includes("s19"));
     await until(() => log.told("warn", expired).length > 0);
-    expect(log.told("warn", expired)).toMatchObject([{ partition: 0, records: 15 }]);
+    expect(log.told("warn", expired)).toMatchObject([
+      { partition: 0, records: 20 - batchesAtWork },
+    ]);
   });
 
   test("are not those of which a transaction's marker took the place", async () => {
