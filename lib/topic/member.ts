@@ -187,7 +187,9 @@ export function consumerProperties(config: Config["topic"]): Properties {
     // The new group protocol of Kafka 4 leaves these to the broker, and refuses a client that sets
     // them.
     ...(config.properties["group.protocol"] === "consumer" ? {} : classic),
-    // Bounds what is fetched ahead.
+    // Bound what is fetched ahead: of a partition by one answer, whose bytes stay until the last of
+    // its records is read (a larger record comes all the same), and in all.
+    "fetch.message.max.bytes": 262_144,
     "queued.max.messages.kbytes": 8192,
     // The default of a second stalls consuming whenever the local queue was full.
     "fetch.queue.backoff.ms": 10,
