@@ -10,8 +10,8 @@ export interface Piece {
 }
 
 /**
- * Small batches cost both sides less than single writes, and stay below 10 partitions and 5 KiB,
- * where Cassandra warns. It refuses batches above 50 KiB, but takes single rows of megabytes.
+ * Small batches cost both sides less than single writes. Cassandra warns above 10 partitions and 5
+ * KiB (unlogged_batch_across_partitions_warn_threshold, batch_size_warn_threshold). It refuses batches above 50 KiB, but takes single rows of megabytes.
  */
 const mostRows = 10;
 const mostChars = 5000;
