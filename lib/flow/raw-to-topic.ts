@@ -102,7 +102,7 @@ function relayBatch(
 
 /**
  * Moves batches by two takers: while the topic acknowledges one batch, the outbox gives the next and
- * forgets the last. The second begins when there is a batch. One batch is published at a
+ * forgets the last. The second begins when there is more than one batch. One batch is published at a
  * time, so what waits for its turn holds its transaction no longer than one delivery; when one fails,
  * the other is given back unpublished. Rejects when both have ended.
  */
@@ -139,7 +139,7 @@ async function relayRound(
   };
   let second: Promise<PromiseSettledResult<number>[]> | undefined;
   const more = (rows: number) => {
-    if (rows > 0) second ??= Promise.allSettled([take(() => {})]);
+    if (rows === limit) second ??= Promise.allSettled([take(() => {})]);
   };
   const results = await Promise.allSettled([take(more)]);
   results.push(...((await second) ?? []));
