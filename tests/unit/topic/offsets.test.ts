@@ -39,3 +39,16 @@ test("offsets that were skipped are told of, with where they begin and end", () 
   offsets.marks(read(15, 16));
   expect(gaps).toEqual([{ partition: 0, from: 12, to: 15 }]);
 });
+
+test("the end of a partition counts once all that was handed over of it is dealt with", () => {
+  const offsets = createOffsets("users");
+  offsets.assigned([start]);
+  const [first, second] = [offsets.marks(read(10)), offsets.marks(read(11))];
+  offsets.end(0, 13);
+  offsets.done(first);
+  offsets.reachedEnds();
+  expect(next(offsets)).toEqual([[0, 11]]);
+  offsets.done(second);
+  offsets.reachedEnds();
+  expect(next(offsets)).toEqual([[0, 13]]);
+});
