@@ -2,7 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { encode } from "../../../lib/domain/event.ts";
 import { replayRecord } from "../../../lib/domain/letter.ts";
 import { PipelineError } from "../../../lib/errors.ts";
-import { type BatchResult, type Sink, topicToSink } from "../../../lib/flow/topic-to-sink.ts";
+import {
+  type BatchResult,
+  type RecordSource,
+  type Sink,
+  topicToSink,
+} from "../../../lib/flow/topic-to-sink.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeDeadLetters } from "../../fakes/dead-letters.ts";
@@ -254,4 +259,26 @@ describe("a dead-letter topic that fails", () => {
     expect((await work).message).toBe("stopped");
     expect(topic.committed).toBe(0);
   });
+});
+
+test("a batch that fails for good stops those beside it, which might wait for ever", async () => {
+  const batches = rows(2).map((row) => records(row));
+  const source: RecordSource = {
+    batches: async (handle) => void (await Promise.all(batches.map((batch) => handle(batch)))),
+  };
+  const [bad] = batches;
+  let stopped: unknown;
+  const sink: Sink = {
+    upsert: async ([row], signal) => {
+      if (row?.user.id === String(bad?.[0]?.key)) throw new Error("a bug");
+      await until(() => signal.aborted, { what: "the abort" });
+      stopped = signal.reason;
+      throw signal.reason;
+    },
+  };
+  const moving = topicToSink(source, sink, createFakeDeadLetters(), { log, signal: never, now });
+  const failure = await failureOf(moving);
+  await until(() => stopped !== undefined, { timeoutMs: 3000, what: "the other is stopped" });
+  expect(stopped).toBe(failure);
+  expect(failure.message).toBe("a bug");
 });
