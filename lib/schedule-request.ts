@@ -19,17 +19,18 @@ const cron = "a cron expression of 5 or 6 fields";
 const zone = "an IANA time zone";
 const flag = v.boolean("true or false");
 
+// Longer than any expression that says something.
+export const CronExpression = v.pipe(v.string(cron), v.maxLength(200, cron), v.check(isCron, cron));
+export const TimeZone = v.pipe(v.string(zone), v.maxLength(100, zone), v.check(isTimeZone, zone));
+
 /** Changes of the schedule: what is left out stays. */
 export const ScheduleChange = v.pipe(
   v.unknown(),
   v.check((body) => !Array.isArray(body), "an object, not a list"),
   v.strictObject(
     {
-      // Longer than any expression that says something.
-      cron: v.optional(v.pipe(v.string(cron), v.maxLength(200, cron), v.check(isCron, cron))),
-      timezone: v.optional(
-        v.pipe(v.string(zone), v.maxLength(100, zone), v.check(isTimeZone, zone)),
-      ),
+      cron: v.optional(CronExpression),
+      timezone: v.optional(TimeZone),
       paused: v.optional(flag),
       catchup: v.optional(flag),
       maxActiveRuns: v.optional(ActiveRuns),

@@ -106,6 +106,10 @@ function scheduleInMemory(): AppDeps["schedule"] {
   };
   return {
     get: async () => ({ ...schedule }),
+    next: async (count, changes = {}) =>
+      schedule.paused && Object.keys(changes).length === 0
+        ? []
+        : Array.from({ length: count }, () => midnight),
     change: async (settings, { version } = {}) => {
       if (version !== undefined && version !== schedule.version) return undefined;
       Object.assign(schedule, settings, { version: schedule.version + 1 });

@@ -132,6 +132,11 @@ export const ScheduleAnswer = v.pipe(
   v.metadata({ ref: "Schedule" }),
 );
 
+export const NextTimesAnswer = v.pipe(
+  v.strictObject({ times: v.pipe(v.array(time), v.description("None while it is paused.")) }),
+  v.metadata({ ref: "NextTimes" }),
+);
+
 export const BackfillAnswer = v.pipe(
   v.strictObject({
     id: whole,

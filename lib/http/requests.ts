@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { parseLogId } from "../domain/attempt.ts";
 import { Moment } from "../domain/moment.ts";
 import { runStates, triggers } from "../domain/run.ts";
+import { CronExpression, TimeZone } from "../schedule-request.ts";
 import { eventTypes } from "./event-text.ts";
 
 /** The id of a run or backfill in a path. Routes take digits alone: all else is no page. */
@@ -28,11 +29,21 @@ const cursor = v.optional(
   ),
 );
 
+const most = "a number from 1 to 1000";
+
 /** A page of a list. */
 export const Page = v.strictObject({ limit, cursor });
 
 export const RunList = v.strictObject({
-  limit,
+  limit: v.optional(
+    v.pipe(
+      v.string("one number from 1 to 1000"),
+      v.regex(/^([1-9]\d{0,2}|1000)$/, most),
+      v.transform(Number),
+      v.description("How many at most."),
+    ),
+    "25",
+  ),
   cursor,
   state: v.optional(oneOrMore(runStates, "Only runs in these states, separated by commas.")),
   trigger: v.optional(oneOrMore(triggers, "Only runs that these have made.")),
@@ -73,7 +84,7 @@ export const LogQuery = v.strictObject({
   limit: v.optional(
     v.pipe(
       v.string("one number from 1 to 1000"),
-      v.regex(/^([1-9]\d{0,2}|1000)$/, "a number from 1 to 1000"),
+      v.regex(/^([1-9]\d{0,2}|1000)$/, most),
       v.transform(Number),
     ),
     "100",
@@ -89,6 +100,16 @@ export const CancelBackfill = body(
   },
   "an object with running and nothing else",
 );
+
+export const NextTimes = v.strictObject({
+  limit,
+  cron: v.optional(
+    v.pipe(CronExpression, v.description("The times it would have with this expression.")),
+  ),
+  timezone: v.optional(
+    v.pipe(TimeZone, v.description("The times it would have in this time zone.")),
+  ),
+});
 
 export const ScheduleHeaders = v.object({
   "if-match": v.optional(

@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 import type * as v from "valibot";
-import type { ScheduleChanges } from "../domain/schedule.ts";
+import type { Schedule, ScheduleChanges } from "../domain/schedule.ts";
 import { ScheduleChange } from "../schedule-request.ts";
-import { ScheduleAnswer } from "./answers.ts";
+import { NextTimesAnswer, ScheduleAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
 import { problem } from "./problem.ts";
-import { ScheduleHeaders } from "./requests.ts";
+import { NextTimes, ScheduleHeaders } from "./requests.ts";
 import { valid } from "./valid.ts";
 
 type ScheduleView = v.InferOutput<typeof ScheduleAnswer>;
@@ -18,6 +18,11 @@ export interface ScheduleDesk {
     settings: ScheduleChanges,
     options?: { readonly version?: number },
   ): Promise<ScheduleView | undefined>;
+  /** The next logical times; none while it is paused, unless it is asked what changes would give. */
+  next(
+    count: number,
+    changes?: Partial<Pick<Schedule, "cron" | "timezone">>,
+  ): Promise<readonly string[]>;
 }
 
 const tag = "schedule";
@@ -33,6 +38,21 @@ export function scheduleRoutes(schedule: ScheduleDesk): Hono {
     async (c) => {
       const now = await schedule.get();
       return c.json(now, 200, { etag: etagOf(now) });
+    },
+  );
+  app.get(
+    "/api/schedule/next",
+    described({
+      tag,
+      summary: "The next logical times, or those of other settings",
+      answers: { 200: ["The times, the first one first", NextTimesAnswer] },
+      problems: { 422: "Not a query" },
+    }),
+    valid("query", NextTimes, "Not a query"),
+    async (c) => {
+      const { limit, cron, timezone } = c.req.valid("query");
+      const changes = { ...(cron ? { cron } : {}), ...(timezone ? { timezone } : {}) };
+      return c.json({ times: await schedule.next(limit, changes) });
     },
   );
   app.patch(

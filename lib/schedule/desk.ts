@@ -1,7 +1,7 @@
 import type { Backfill, BackfillRequest } from "../domain/backfill.ts";
 import type { Schedule, ScheduleChanges, Standing } from "../domain/schedule.ts";
 import { type Backfilled, type BackfillStore, backfill } from "./backfill.ts";
-import { nextTick, ticksAfter } from "./ticks.ts";
+import { nextTick, type Ticks, ticksAfter } from "./ticks.ts";
 
 /* The schedule and backfills as people work with them, by HTTP and on the command line. */
 
@@ -22,8 +22,11 @@ export interface ScheduleDesk {
     settings: ScheduleChanges,
     options?: { readonly version?: number },
   ): Promise<ScheduleView | undefined>;
-  /** The next logical times, ISO 8601, UTC; none while it is paused. */
-  next(count: number): Promise<readonly string[]>;
+  /**
+   * The next logical times, ISO 8601, UTC; none while it is paused. With another cron expression or
+   * time zone those that it would have then, paused or not.
+   */
+  next(count: number, changes?: Partial<Ticks>): Promise<readonly string[]>;
 }
 
 export interface BackfillDesk {
@@ -62,9 +65,11 @@ export function createScheduleDesk(schedule: SharedSchedule): ScheduleDesk {
     get,
     change: async (settings, options) =>
       (await schedule.change(settings, options)) ? await get() : undefined,
-    next: async (count) => {
+    next: async (count, changes = {}) => {
       const standing = await schedule.standing();
-      const times = standing.paused ? [] : ticksAfter(standing, standing.now, count);
+      const asItStands = Object.keys(changes).length === 0;
+      const none = asItStands && standing.paused;
+      const times = none ? [] : ticksAfter({ ...standing, ...changes }, standing.now, count);
       return times.map((time) => time.toISOString());
     },
   };

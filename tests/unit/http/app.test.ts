@@ -174,7 +174,7 @@ describe("GET /api/runs", () => {
   });
 
   test.each([
-    ...["limit=0", "limit=101", "limit=x", "limit=-1", "limit=1&limit=2"],
+    ...["limit=0", "limit=1001", "limit=x", "limit=-1", "limit=1&limit=2"],
     ...["cursor=x", "cursor=1e3", "state=", "state=done", "state=failed,", "trigger=me"],
     ...["from=now", "from=2026-02-31T00:00:00Z", "from=0000-01-01T00:00:00Z", "to=2026-01-01"],
     "before=7",
@@ -198,7 +198,7 @@ describe("a page that is not there", () => {
 
 const failingSchedule = (error: Error) => {
   const fail = () => Promise.reject(error);
-  return { get: fail, change: fail };
+  return { get: fail, change: fail, next: fail };
 };
 
 describe("a failure", () => {

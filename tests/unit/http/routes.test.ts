@@ -78,6 +78,25 @@ describe("the schedule", () => {
     expect((await change({ catchup: false }, { "if-match": "4" })).status).toBe(422);
   });
 
+  test("tells its next times, and those of other settings while it is paused", async () => {
+    const { send, request } = testApp();
+    const next = async (query: string) => {
+      const answer = await (await request(`/api/schedule/next${query}`)).json();
+      return (answer as { times: string[] }).times.length;
+    };
+    expect(await next("?limit=3")).toBe(3);
+    await send("PATCH", "/api/schedule", { paused: true });
+    expect(await next("?limit=3")).toBe(0);
+    expect(await next("?limit=3&cron=0+6+*+*+*&timezone=Europe/Berlin")).toBe(3);
+  });
+
+  test.each(["limit=0", "limit=101", "cron=hourly", "timezone=Mars/Olympus"])(
+    "tells no next times for ?%s",
+    async (query) => {
+      expect((await testApp().request(`/api/schedule/next?${query}`)).status).toBe(422);
+    },
+  );
+
   test.each<[object, string]>([
     [{ cron: "hourly" }, "cron"],
     [{ timezone: "Mars/Olympus" }, "timezone"],
