@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { isCron, isTimeZone } from "./cron.ts";
-import { nationalities } from "./domain/run-request.ts";
+import { nationalities } from "./domain/nationalities.ts";
 import { PipelineError } from "./errors.ts";
 import { jsonLine } from "./printable.ts";
 

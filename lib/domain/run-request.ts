@@ -1,10 +1,6 @@
 import * as v from "valibot";
+import { nationalities } from "./nationalities.ts";
 import { shown } from "./user.ts";
-
-/** All nationalities that version 1.4 of the API knows. */
-export const nationalities = [
-  ..."AU BR CA CH DE DK ES FI FR GB IE IN IR MX NL NO NZ RS TR UA US".toLowerCase().split(" "),
-] as const;
 
 const users = "a number of users from 1 to 1000000";
 export const Results = v.pipe(

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Config } from "../config.ts";
-import { nationalities } from "../domain/run-request.ts";
+import { nationalities } from "../domain/nationalities.ts";
 import { PipelineError } from "../errors.ts";
 import type { RateLimit } from "../flow/rate-limit.ts";
 import type { Page, PageRequest, Source } from "../flow/source-to-raw.ts";

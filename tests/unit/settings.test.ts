@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { readConfig, settingDefaults } from "../../lib/config.ts";
-import { nationalities } from "../../lib/domain/run-request.ts";
+import { nationalities } from "../../lib/domain/nationalities.ts";
 import { PipelineError } from "../../lib/errors.ts";
 import { jsonLine } from "../../lib/printable.ts";
 

@@ -1,4 +1,4 @@
-import { nationalities } from "../../domain/run-request.ts";
+import { nationalities } from "../../domain/nationalities.ts";
 import { type Nation, nationOf } from "./nations.ts";
 import { createRandom, type Random } from "./random.ts";
 import { timezones, words } from "./words.ts";
