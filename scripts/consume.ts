@@ -48,7 +48,9 @@ await run(command, async ({ config, log, options, signal }) => {
   return 0;
 });
 
-function drainText(done: BatchResult & { seconds: number; rowsPerSecond: number }): string {
+type Drained = Record<"records" | "rows" | "deadLetters" | "seconds" | "rowsPerSecond", number>;
+
+function drainText(done: Drained): string {
   const { records, rows, deadLetters, seconds, rowsPerSecond } = done;
   return `${records} records read: ${rows} rows written, ${deadLetters} dead letters, in ${seconds.toFixed(1)} s (${rowsPerSecond} rows/s)\n`;
 }

@@ -58,6 +58,17 @@ export interface BatchResult {
   readonly records: number;
   readonly rows: number;
   readonly deadLetters: number;
+  /** How long each phase took, in milliseconds, with its waits for what is down. */
+  readonly ms: Readonly<Record<"decode" | "write" | "deadLetters", number>>;
+  /** Of the rows written; undefined when none was. */
+  readonly written: Written | undefined;
+}
+export interface Written {
+  /** Microseconds since 1970, by the clock of whoever gave the versions. */
+  readonly oldestVersion: number;
+  readonly newestVersion: number;
+  /** When the table had acknowledged them all: milliseconds since 1970, by this process' clock. */
+  readonly atMs: number;
 }
 
 /**
@@ -73,43 +84,77 @@ export async function topicToSink(
 ): Promise<void> {
   const failing = new AbortController();
   const either = AbortSignal.any([signal, failing.signal]);
-  const write = async (records: readonly ReceivedRecord[]) => {
-    const { rows, origins, letters } = decodeAll(records, now().getTime());
-    const refused = await retry(() => sink.upsert(rows, either), {
-      what: "the table",
-      log,
-      signal: either,
-    });
-    for (const { index, rejection } of refused) {
-      const original = origins[index];
-      if (original) letters.push(letterOf(original, "write", rejection));
-    }
-    if (letters.length > 0) {
-      await retry(() => deadLetters.put(letters), {
-        what: "the dead-letter topic",
-        log,
-        signal: either,
-      });
-      log.warn(
-        { deadLetters: letters.length, first: letters[0]?.rejection.reason },
-        "dead letters",
-      );
-    }
-    onBatch?.({
-      records: records.length,
-      rows: rows.length - refused.length,
-      deadLetters: letters.length,
-    });
-  };
+  const options = { log, signal: either, now };
   await topic.batches(async (records) => {
     try {
-      await write(records);
+      const done = await writeBatch(records, { sink, deadLetters }, options);
+      onBatch?.(done);
     } catch (error) {
       // The batches beside it might wait for ever for what made this one fail.
       failing.abort(error);
       throw error;
     }
   }, signal);
+}
+
+type BatchOptions = Pick<SinkOptions, "log" | "signal" | "now">;
+
+async function writeBatch(
+  records: readonly ReceivedRecord[],
+  to: { readonly sink: Sink; readonly deadLetters: DeadLetters },
+  { log, signal, now }: BatchOptions,
+): Promise<BatchResult> {
+  const started = performance.now();
+  const { rows, origins, letters } = decodeAll(records, now().getTime());
+  const decoded = performance.now();
+  const write = () => to.sink.upsert(rows, signal);
+  const refused = await retry(write, { what: "the table", log, signal });
+  const written = writtenOf(rows, refused, now().getTime());
+  const upserted = performance.now();
+  for (const { index, rejection } of refused) {
+    const original = origins[index];
+    if (original) letters.push(letterOf(original, "write", rejection));
+  }
+  await putLetters(letters, to.deadLetters, { log, signal });
+  return {
+    records: records.length,
+    rows: rows.length - refused.length,
+    deadLetters: letters.length,
+    ms: {
+      decode: decoded - started,
+      write: upserted - decoded,
+      deadLetters: performance.now() - upserted,
+    },
+    written,
+  };
+}
+
+/** Two comparisons a row, next to its decoding nothing. */
+function writtenOf(
+  rows: readonly VersionedUser[],
+  refused: readonly RefusedRow[],
+  atMs: number,
+): Written | undefined {
+  const without = new Set(refused.map(({ index }) => index));
+  const written = without.size > 0 ? rows.filter((_, index) => !without.has(index)) : rows;
+  if (written.length === 0) return undefined;
+  let oldestVersion = Number.POSITIVE_INFINITY;
+  let newestVersion = 0;
+  for (const { version } of written) {
+    if (version < oldestVersion) oldestVersion = version;
+    if (version > newestVersion) newestVersion = version;
+  }
+  return { oldestVersion, newestVersion, atMs };
+}
+
+async function putLetters(
+  letters: readonly DeadLetter[],
+  deadLetters: DeadLetters,
+  { log, signal }: Omit<BatchOptions, "now">,
+): Promise<void> {
+  if (letters.length === 0) return;
+  await retry(() => deadLetters.put(letters), { what: "the dead-letter topic", log, signal });
+  log.warn({ deadLetters: letters.length, first: letters[0]?.rejection.reason }, "dead letters");
 }
 
 function decodeAll(records: readonly ReceivedRecord[], nowMs: number) {

@@ -102,8 +102,8 @@ export const mutants: readonly Mutant[] = [
   {
     step: "rows are written before offsets are committed",
     file: "lib/flow/topic-to-sink.ts",
-    find: "const refused = await retry(() => sink.upsert(",
-    replace: "void sink.upsert([]); const refused: never[] = []; void retry(() => sink.upsert(",
+    find: "const refused = await retry(write,",
+    replace: "const refused: readonly RefusedRow[] = []; void retry(write,",
     tests: [unit("flow/topic-to-sink")],
   },
   {

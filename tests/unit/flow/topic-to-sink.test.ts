@@ -9,6 +9,7 @@ import {
   topicToSink,
 } from "../../../lib/flow/topic-to-sink.ts";
 import { silentLog as log } from "../../../lib/log.ts";
+import { sleep } from "../../../lib/sleep.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeDeadLetters } from "../../fakes/dead-letters.ts";
 import { createFakeTopic } from "../../fakes/record-source.ts";
@@ -45,7 +46,13 @@ describe("a batch", () => {
     expect([...sink.rows.values()]).toEqual(all);
     expect(topic.committed).toBe(5);
     expect(letters.letters).toEqual([]);
-    expect(results).toEqual([{ records: 5, rows: 5, deadLetters: 0 }]);
+    expect(results).toMatchObject([{ records: 5, rows: 5, deadLetters: 0 }]);
+    const versions = all.map(({ version }) => version);
+    expect(results[0]?.written).toEqual({
+      oldestVersion: Math.min(...versions),
+      newestVersion: Math.max(...versions),
+      atMs: now().getTime(),
+    });
   });
 
   test("with records that are none has each as one dead letter, and its neighbours become rows", async () => {
@@ -79,7 +86,7 @@ describe("a batch", () => {
         rejection: { path: "", reason: "value: there is none" },
       },
     ]);
-    expect(results).toEqual([{ records: 4, rows: 2, deadLetters: 2 }]);
+    expect(results).toMatchObject([{ records: 4, rows: 2, deadLetters: 2 }]);
     expect(topic.committed).toBe(4);
   });
 
@@ -98,6 +105,64 @@ describe("a batch", () => {
       [0, "decode"],
       [1, "write"],
     ]);
+  });
+
+  test("tells of the versions of the rows written, not of those refused, nor when none was", async () => {
+    const [topic, results] = [createFakeTopic(), [] as BatchResult[]];
+    const [oldest, written, newest] = rows(3);
+    if (!oldest || !written || !newest) throw new Error("no rows");
+    const huge = (row: typeof written) => ({
+      ...row,
+      user: { ...row.user, address: "x".repeat(70_000) },
+    });
+    topic.add(...records(huge(newest), written, huge(oldest), huge(written)));
+    const three = topic.open({ drain: true, batchRecords: 3 });
+    await topicToSink(three, createFakeSink(), createFakeDeadLetters(), {
+      log,
+      signal: never,
+      now,
+      onBatch: (batch) => void results.push(batch),
+    });
+    expect(results.map(({ rows, written }) => [rows, written])).toEqual([
+      [
+        1,
+        {
+          oldestVersion: written.version,
+          newestVersion: written.version,
+          atMs: now().getTime(),
+        },
+      ],
+      [0, undefined],
+    ]);
+  });
+
+  test("tells how long each phase took", async () => {
+    const [topic, results] = [createFakeTopic(), [] as BatchResult[]];
+    const [good] = records(...rows(1));
+    const slowToRead = Object.defineProperty(record({ offset: 1, value: null }), "headers", {
+      get: () => {
+        const until = performance.now() + 10;
+        while (performance.now() < until);
+        return {};
+      },
+    });
+    if (good) topic.add(good, slowToRead);
+    const sink: Sink = { upsert: () => sleep(50, never).then(() => []) };
+    const started = performance.now();
+    const letters = { put: () => sleep(100, never) };
+    await topicToSink(topic.open({ drain: true }), sink, letters, {
+      log,
+      signal: never,
+      now,
+      onBatch: (batch) => void results.push(batch),
+    });
+    const all = performance.now() - started;
+    const { decode = 0, write = 0, deadLetters = 0 } = results[0]?.ms ?? {};
+    // Timers may ring a millisecond early.
+    expect(decode).toBeGreaterThanOrEqual(10);
+    expect(write).toBeGreaterThanOrEqual(49);
+    expect(deadLetters).toBeGreaterThanOrEqual(99);
+    expect(decode + write + deadLetters).toBeLessThanOrEqual(all);
   });
 
   test("with a replayed record treats it as the one it was, which fails once more", async () => {
