@@ -58,7 +58,7 @@ await run(command, async ({ config, log, options, signal }) => {
 
   await retry(() => schedule.apply(config.schedule), { what: "PostgreSQL", log, signal });
   await using topics = watchTopics(config.topic, { log, signal });
-  const pipeline = watchPipeline({ raw, topic: topics, now: () => new Date() });
+  const pipeline = watchPipeline({ raw, topic: topics, now: () => new Date(), log });
   const checks = { PostgreSQL: raw.ping };
   const openTopic = () => openReader(config.topic, { log, signal });
   const shown = { ...raw, ...createDesks(raw), pipeline, topic: config.topic };

@@ -143,12 +143,21 @@ function backfillsInMemory(): AppDeps["backfills"] {
   };
 }
 
+const unknown = { up: null, since: null, lastError: null };
+
 const standing: Pipeline = {
   at: midnight,
+  stations: {
+    source: { up: false, since: midnight, lastError: { at: midnight, message: "answered 500" } },
+    raw: { up: true, since: midnight, lastError: null },
+    ...{ topic: unknown, table: unknown },
+  },
+  stuck: { station: "source", since: midnight, why: "answered 500" },
   runs: { ...none, queued: 1 },
   raw: { rows: 5, rejected: 0, pending: 2, oldestPendingSeconds: 0.5, rowsPerSecond: null },
   topic: { records: 3, deadLetters: 0, recordsPerSecond: 1.5 },
   table: null,
+  consumers: null,
 };
 
 function queuedRun(id: number, { results, nat, seed = seedOf({ id }) }: RunRequest): Run {

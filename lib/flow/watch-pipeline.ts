@@ -1,20 +1,32 @@
-import type { Pipeline, RawStanding, TableStanding, TopicStanding } from "../domain/pipeline.ts";
-import { sleep } from "../sleep.ts";
+import type { ConsumerFigures } from "../domain/consumer-figures.ts";
+import {
+  type Pipeline,
+  type RawStanding,
+  type StationHealth,
+  stuckAt,
+  type TopicStanding,
+} from "../domain/pipeline.ts";
+import type { Log } from "../log.ts";
+import { askedStation } from "./station.ts";
 
 /** What is asked of PostgreSQL. */
 export interface RawFigures {
-  readonly runs: Pipeline["runs"];
+  readonly runs: NonNullable<Pipeline["runs"]>;
   readonly raw: RawStanding;
   /** Rows ever received: only grows. */
   readonly received: number;
+  /** How the API answered, as attempts of runs have told. */
+  readonly source: StationHealth;
 }
 
 /** What is asked of Kafka. */
 export interface TopicFigures {
   readonly topic: TopicStanding;
-  readonly table: TableStanding;
+  readonly table: { readonly consumed: number; readonly lag: number };
   /** Records ever written to the topic: only grows, as long as it is the same topic. */
   readonly written: number;
+  /** What consumers have said of themselves, the last word of each, however long ago. */
+  readonly consumers: readonly ConsumerFigures[];
 }
 
 export interface WatchedPipeline {
@@ -22,57 +34,59 @@ export interface WatchedPipeline {
   /** May wait for Kafka for as long as it is down. */
   readonly topic: { figures(): Promise<TopicFigures> };
   readonly now: () => Date;
+  readonly log: Pick<Log, "waits" | "conceal">;
 }
 
 /** How long an answer is good for: however many ask, the servers are asked once in this time. */
 const freshMs = 1000;
-/** What Kafka has to answer; later it counts as not there. */
-const kafkaMs = 3000;
-/** Rates are those of so long. */
-const windowMs = 15_000;
-/** One for each second of it, and a few more. */
-const maxSamples = 20;
 
-interface Sample {
-  readonly ms: number;
-  readonly received: number;
-  readonly written: number | undefined;
-  readonly consumed: number | undefined;
-}
-
-/** Asks the stations how they stand, when somebody wants to know. Rejects as PostgreSQL does. */
-export function watchPipeline({ raw, topic, now }: WatchedPipeline): { now(): Promise<Pipeline> } {
-  const samples: Sample[] = [];
+/** Asks the stations how they stand, when somebody wants to know. A server that is down has none. */
+export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): {
+  now(): Promise<Pipeline>;
+} {
+  const reason = () => log.waits.now().find(({ reason }) => reason.startsWith("Kafka, "))?.reason;
+  const askedRaw = askedStation(() => raw.figures(), { name: "PostgreSQL", now });
+  const askedTopic = askedStation(() => topic.figures(), { name: "Kafka", now, reason });
+  const rates = createRates();
+  const idle = { topic: createIdle(), table: createIdle() };
+  const alive = createAlive();
+  let source = unknown;
   let asking: { readonly ms: number; readonly answer: Promise<Pipeline> } | undefined;
-  let ofTopic: Promise<TopicFigures> | undefined;
-
-  /** One question at a time: one that is not answered yet is not asked again. */
-  async function topicFigures(): Promise<TopicFigures | undefined> {
-    ofTopic ??= topic.figures().finally(() => {
-      ofTopic = undefined;
-    });
-    const done = new AbortController();
-    const late = sleep(kafkaMs, done.signal).catch(() => {});
-    try {
-      return (await Promise.race([ofTopic.catch(() => undefined), late])) ?? undefined;
-    } finally {
-      done.abort();
-    }
-  }
 
   async function ask(): Promise<Pipeline> {
-    const [figures, kafka] = await Promise.all([raw.figures(), topicFigures()]);
+    const [figures, kafka] = await Promise.all([askedRaw.now(), askedTopic.now()]);
     const at = now();
-    const ms = at.getTime();
-    const { written, table } = kafka ?? {};
-    samples.push({ ms, received: figures.received, written, consumed: table?.consumed });
-    while (samples.length > maxSamples || (samples[0]?.ms ?? ms) < ms - windowMs) samples.shift();
-    return {
+    source = figures?.source ?? source;
+    rates.add(at.getTime(), {
+      received: figures?.received,
+      written: kafka?.written,
+      consumed: kafka?.table.consumed,
+    });
+    const consumers = kafka ? alive.of(kafka.consumers, at) : null;
+    const stations = {
+      source: concealed(source, log),
+      raw: concealed(askedRaw.health(), log),
+      topic: concealed(askedTopic.health(), log),
+      table: tableHealth(consumers),
+    };
+    const flowing = {
       at: at.toISOString(),
-      runs: figures.runs,
-      raw: { ...figures.raw, rowsPerSecond: rate(samples, "received") },
-      topic: kafka ? { ...kafka.topic, recordsPerSecond: rate(samples, "written") } : null,
-      table: kafka ? { ...kafka.table, recordsPerSecond: rate(samples, "consumed") } : null,
+      stations,
+      raw: figures ? { ...figures.raw, rowsPerSecond: rates.of("received") } : null,
+      table: kafka
+        ? { ...kafka.table, recordsPerSecond: rates.of("consumed"), ...newestRow(kafka, at) }
+        : null,
+      consumers,
+    };
+    const idleSince = {
+      topic: idle.topic.since(at, kafka?.written, figures?.raw.pending),
+      table: idle.table.since(at, kafka?.table.consumed, kafka?.table.lag),
+    };
+    return {
+      ...flowing,
+      stuck: stuckAt({ ...flowing, idleSince }),
+      runs: figures?.runs ?? null,
+      topic: kafka ? { ...kafka.topic, recordsPerSecond: rates.of("written") } : null,
     };
   }
 
@@ -86,15 +100,99 @@ export function watchPipeline({ raw, topic, now }: WatchedPipeline): { now(): Pr
   };
 }
 
-/** From the first of the samples to the last one; what shrinks was made anew, and counts as none. */
-function rate(
-  samples: readonly Sample[],
-  what: "received" | "written" | "consumed",
-): number | null {
-  const known = samples.filter((sample) => sample[what] !== undefined);
-  const [first, last] = [known[0], known.at(-1)];
-  const seconds = ((last?.ms ?? 0) - (first?.ms ?? 0)) / 1000;
-  if (seconds <= 0) return null;
-  const more = (last?.[what] ?? 0) - (first?.[what] ?? 0);
-  return Math.max(0, Math.round((more / seconds) * 10) / 10);
+const unknown: StationHealth = { up: null, since: null, lastError: null };
+
+function concealed(health: StationHealth, { conceal }: Pick<Log, "conceal">): StationHealth {
+  const { lastError } = health;
+  return lastError
+    ? { ...health, lastError: { ...lastError, message: conceal(lastError.message) } }
+    : health;
+}
+
+/** Consumers alone know: those who look at the table are others. */
+function tableHealth(consumers: readonly ConsumerFigures[] | null): StationHealth {
+  const [some] = consumers ?? [];
+  if (some === undefined) return unknown;
+  const all = consumers ?? [];
+  const waiting = all.flatMap(({ waiting }) => waiting ?? []);
+  const errors = all.flatMap(({ lastError }) => lastError ?? []);
+  const since = waiting.map((wait) => wait.since).toSorted()[0] ?? null;
+  const lastError = errors.toSorted((a, b) => (a.at < b.at ? 1 : -1))[0] ?? null;
+  return { up: waiting.length < all.length, since, lastError };
+}
+
+function newestRow({ consumers }: TopicFigures, at: Date) {
+  const newestRowAt =
+    consumers
+      .flatMap((each) => each.newestRowAt ?? [])
+      .toSorted()
+      .at(-1) ?? null;
+  const ageMs = newestRowAt === null ? 0 : at.getTime() - Date.parse(newestRowAt);
+  const newestRowAgeSeconds = newestRowAt === null ? null : Math.max(0, ageMs / 1000);
+  return { newestRowAt, newestRowAgeSeconds };
+}
+
+/** A consumer that has said nothing new for so long is not at work: it does so every few seconds. */
+const silentMs = 15_000;
+
+/**
+ * Tells which consumers are at work: those that go on saying something new, as seen from here, so
+ * that their clocks do not matter. When first heard of, one is believed what its clock says.
+ */
+function createAlive() {
+  let heard = new Map<string, { readonly said: string; readonly ms: number }>();
+  return {
+    of: (consumers: readonly ConsumerFigures[], at: Date): readonly ConsumerFigures[] => {
+      heard = new Map(
+        consumers.map(({ worker, at: said }) => {
+          const before = heard.get(worker);
+          if (before?.said === said) return [worker, before];
+          return [worker, { said, ms: before ? at.getTime() : Date.parse(said) }];
+        }),
+      );
+      return consumers.filter(
+        ({ worker }) => at.getTime() - (heard.get(worker)?.ms ?? 0) < silentMs,
+      );
+    },
+  };
+}
+
+/** Since when there has been work, and none of it was done. */
+function createIdle() {
+  let since: Date | null = null;
+  let before: number | undefined;
+  return {
+    since: (at: Date, done: number | undefined, left: number | undefined): Date | null => {
+      if (done === undefined || left === undefined) return since;
+      since = left === 0 || done !== before ? null : (since ?? at);
+      before = done;
+      return since;
+    },
+  };
+}
+
+/** Rates are those of so long. */
+const windowMs = 15_000;
+/** One for each second of it, and a few more. */
+const maxSamples = 20;
+
+type Counts = Readonly<Record<"received" | "written" | "consumed", number | undefined>>;
+
+function createRates() {
+  const samples: (Counts & { readonly ms: number })[] = [];
+  return {
+    add: (ms: number, counts: Counts) => {
+      samples.push({ ms, ...counts });
+      while (samples.length > maxSamples || (samples[0]?.ms ?? ms) < ms - windowMs) samples.shift();
+    },
+    /** From the first of the samples to the last one; what shrinks was made anew: none. */
+    of: (what: keyof Counts): number | null => {
+      const known = samples.filter((sample) => sample[what] !== undefined);
+      const [first, last] = [known[0], known.at(-1)];
+      const seconds = ((last?.ms ?? 0) - (first?.ms ?? 0)) / 1000;
+      if (seconds <= 0) return null;
+      const more = (last?.[what] ?? 0) - (first?.[what] ?? 0);
+      return Math.max(0, Math.round((more / seconds) * 10) / 10);
+    },
+  };
 }

@@ -182,34 +182,4 @@ export const BackfillPageAnswer = v.pipe(
   v.metadata({ ref: "BackfillPage" }),
 );
 
-const rate = v.pipe(
-  v.nullable(v.pipe(v.number(), v.minValue(0))),
-  v.description("Of the last seconds; null when not known yet."),
-);
-
-export const PipelineAnswer = v.pipe(
-  v.strictObject({
-    at: time,
-    runs: v.strictObject(v.entriesFromList(runStates, whole)),
-    raw: v.strictObject({
-      rows: v.pipe(whole, v.description("Users received by the runs that are kept.")),
-      rejected: whole,
-      pending: v.pipe(whole, v.description("Rows that wait for the topic.")),
-      oldestPendingSeconds: v.nullable(v.pipe(v.number(), v.minValue(0))),
-      rowsPerSecond: rate,
-    }),
-    topic: v.pipe(
-      v.nullable(v.strictObject({ records: whole, deadLetters: whole, recordsPerSecond: rate })),
-      v.description("What the topics hold; null while Kafka does not answer."),
-    ),
-    table: v.pipe(
-      v.nullable(v.strictObject({ consumed: whole, lag: whole, recordsPerSecond: rate })),
-      v.description(
-        "What the consumer group has committed, and so written; null while Kafka does not answer.",
-      ),
-    ),
-  }),
-  v.metadata({ ref: "Pipeline" }),
-);
-
 export const HealthAnswer = v.strictObject({ status: v.literal("ok") });

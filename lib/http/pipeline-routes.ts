@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { PipelineAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
 import type { EventHub } from "./event-hub.ts";
+import { PipelineAnswer } from "./pipeline-answers.ts";
 import { problem } from "./problem.ts";
 import { EventHeaders, EventQuery } from "./requests.ts";
 import { valid } from "./valid.ts";
@@ -24,7 +24,7 @@ export function pipelineRoutes({ pipeline, events }: PipelineDeps): Hono {
     "/api/pipeline",
     described({
       tag,
-      summary: "How every station stands: counts, rates, lag",
+      summary: "How every station stands: up or down, counts, rates, lag",
       answers: { 200: ["The stations", PipelineAnswer] },
     }),
     async (c) => c.json(await pipeline.now()),

@@ -1,4 +1,5 @@
 import type { Config } from "../config.ts";
+import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import type { TopicFigures } from "../flow/watch-pipeline.ts";
 import type { TopicOptions } from "./kafka.ts";
 import { openReader, type Reader } from "./reader.ts";
@@ -19,7 +20,8 @@ export function watchTopics(config: Config["topic"], options: TopicOptions): Top
       const reader = await opening;
       const marks = await reader.watermarks(config.name);
       const letters = await reader.watermarks(config.deadLetters);
-      const committed = await reader.committed(config.name);
+      const commits = await reader.commits(config.name, [...marks.keys()]);
+      const committed = new Map(commits.map(({ partition, offset }) => [partition, offset]));
       let [consumed, lag] = [0, 0];
       for (const [partition, { low, high }] of marks) {
         // Nothing was committed, or what was has expired meanwhile.
@@ -31,6 +33,7 @@ export function watchTopics(config: Config["topic"], options: TopicOptions): Top
         topic: { records: held(marks), deadLetters: held(letters) },
         table: { consumed, lag },
         written: [...marks.values()].reduce((sum, { high }) => sum + high, 0),
+        consumers: lastWords(commits.flatMap(({ consumer }) => consumer ?? [])),
       };
     },
     [Symbol.asyncDispose]: async () => {
@@ -42,4 +45,13 @@ export function watchTopics(config: Config["topic"], options: TopicOptions): Top
 
 function held(marks: Watermarks): number {
   return [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
+}
+
+/** The newest of what each consumer has said, on whichever partition. */
+function lastWords(said: readonly ConsumerFigures[]): readonly ConsumerFigures[] {
+  const newest = new Map<string, ConsumerFigures>();
+  for (const each of said) {
+    if (each.at > (newest.get(each.worker)?.at ?? "")) newest.set(each.worker, each);
+  }
+  return [...newest.values()];
 }

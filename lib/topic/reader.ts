@@ -6,7 +6,7 @@ import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
 import { called, clientProperties, configured, type Kafka, type TopicOptions } from "./kafka.ts";
 import { poll } from "./messages.ts";
-import { committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
+import { type Committed, committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
 
 /** Looks at topics and at the group's progress without belonging to the group. */
 export interface Reader extends AsyncDisposable {
@@ -14,6 +14,8 @@ export interface Reader extends AsyncDisposable {
   watermarks(topic: string): Promise<Watermarks>;
   /** What the group has committed; a partition where it has committed nothing is absent. */
   committed(topic: string): Promise<ReadonlyMap<number, number>>;
+  /** The same for these partitions alone, with what its consumers said when they committed. */
+  commits(topic: string, partitions: readonly number[]): Promise<readonly Committed[]>;
   /** The last few records, to look at: key, value and headers as text. */
   sample(topic: string, count: number): Promise<readonly Record<string, unknown>[]>;
   /**
@@ -45,16 +47,20 @@ export async function openReader(
   const batches = await loadBatches();
   const watermarks = (topic: string) =>
     endOffsets(reader, topic, { log, signal, missing: "empty" });
+  const commits = async (topic: string, partitions: readonly number[]) => {
+    if (partitions.length === 0) return [];
+    const asked = partitions.map((partition) => ({ topic, partition }));
+    const found = await committedOffsets(reader, asked);
+    return found.filter(({ offset }) => offset >= 0);
+  };
 
   return {
     watermarks,
     committed: async (topic) => {
-      const partitions = [...(await watermarks(topic)).keys()];
-      const asked = partitions.map((partition) => ({ topic, partition }));
-      const found = await committedOffsets(reader, asked);
-      const known = found.filter(({ offset }) => offset >= 0);
+      const known = await commits(topic, [...(await watermarks(topic)).keys()]);
       return new Map(known.map(({ partition, offset }) => [partition, offset]));
     },
+    commits,
     sample: async (topic, count) => {
       const marks = await watermarks(topic);
       const from = new Map([...marks].map(([partition, { high }]) => [partition, high - count]));

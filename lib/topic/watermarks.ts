@@ -1,6 +1,8 @@
 import type { Client, KafkaConsumer, Metadata } from "@confluentinc/kafka-javascript";
+import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import { PipelineError } from "../errors.ts";
 import { retry } from "../retry.ts";
+import { readNote } from "./commit-note.ts";
 import { called, kafkaError, type TopicOptions } from "./kafka.ts";
 
 /** The first offset kept and the next one to be written, by partition. */
@@ -52,8 +54,9 @@ export interface Committed {
   readonly partition: number;
   /** Negative where the group has committed nothing. */
   readonly offset: number;
-  /** What our commits say: the id of the topic that was read. */
+  /** What our commits say: the id of the topic that was read, and how its consumer was then. */
   readonly topicId: string | undefined;
+  readonly consumer: ConsumerFigures | undefined;
 }
 
 /** What the group has committed. Rejects unless the broker can tell for all of them. */
@@ -68,7 +71,7 @@ export async function committedOffsets(
   return answers.map((answer) => {
     if (answer instanceof Error) throw kafkaError(what, answer);
     const { partition, offset = -1, metadata } = answer;
-    return { partition, offset, topicId: metadata ? metadata : undefined };
+    return { partition, offset, ...readNote(metadata ?? "") };
   });
 }
 

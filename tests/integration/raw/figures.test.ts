@@ -13,6 +13,7 @@ test("the figures of an empty store are zeros", async () => {
     runs: none,
     raw: { rows: 0, rejected: 0, pending: 0, oldestPendingSeconds: null },
     received: 0,
+    source: { up: null, since: null, lastError: null },
   });
 });
 
@@ -34,4 +35,21 @@ test("the figures count what was received, what waits and since when, and the ru
     runs: { success: 1, running: 0 },
     raw: { pending: 0, oldestPendingSeconds: null },
   });
+});
+
+test("the source is down from the first attempt that failed since a page was kept, and up with the next page", async () => {
+  await using it = await openStore();
+  const run = await claimed(it);
+  const fail = (message: string) =>
+    it.sql`
+      insert into run_attempts (run_id, attempt, worker, outcome, error_chain, pages_from, finished_at)
+      values (${run.id}, ${run.attempt + 1}, 'w', 'failed', ${[message, "reset"]}, 0, now())
+      on conflict (run_id, attempt) do update
+      set error_chain = excluded.error_chain, finished_at = excluded.finished_at`;
+  await fail("answered 500");
+  const { source } = await it.figures();
+  expect(source).toMatchObject({ up: false, lastError: { message: "answered 500: reset" } });
+  expect(source.since).toBe(source.lastError?.at ?? "");
+  await it.runs.commitPage(run, judgedPage(apiUsers(2)));
+  expect((await it.figures()).source).toEqual({ ...source, up: true, since: null });
 });

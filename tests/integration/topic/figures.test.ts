@@ -16,6 +16,7 @@ test("the figures of the topics are what they hold, and how far the group has co
     topic: { records: 0, deadLetters: 0 },
     table: { consumed: 0, lag: 0 },
     written: 0,
+    consumers: [],
   });
   const records = (count: number) =>
     Array.from({ length: count }, (_, n) => ({ key: Buffer.from(String(n)) }));
@@ -30,5 +31,6 @@ test("the figures of the topics are what they hold, and how far the group has co
     topic: { records: 7, deadLetters: 0 },
     table: { consumed: 5, lag: 2 },
     written: 7,
+    consumers: [],
   });
 });

@@ -5,9 +5,12 @@ import {
   type TopicFigures,
   watchPipeline,
 } from "../../../lib/flow/watch-pipeline.ts";
+import { silentLog } from "../../../lib/log.ts";
 import { failureOf } from "../../failure.ts";
 
+const start = "1970-01-01T00:00:00.000Z";
 const runs = { queued: 0, running: 1, success: 0, failed: 0, cancelled: 0, skipped: 0 };
+const source = { up: null, since: null, lastError: null };
 const raw = { rows: 10, rejected: 1, pending: 4, oldestPendingSeconds: 0.5 };
 
 /** A pipeline of made-up figures, at a made-up time. */
@@ -16,30 +19,44 @@ function watched() {
   const figures = {
     raw: (): Promise<RawFigures> => {
       state.asked += 1;
-      return Promise.resolve({ runs, raw, received: state.received });
+      return Promise.resolve({ runs, raw, received: state.received, source });
     },
     topic: (): Promise<TopicFigures> => {
       const { written, consumed } = state;
       const table = { consumed, lag: written - consumed };
-      return Promise.resolve({ topic: { records: 50, deadLetters: 2 }, table, written });
+      return Promise.resolve({
+        topic: { records: 50, deadLetters: 2 },
+        table,
+        written,
+        consumers: [],
+      });
     },
   };
   const { now } = watchPipeline({
     raw: { figures: () => figures.raw() },
     topic: { figures: () => figures.topic() },
     now: () => new Date(state.ms),
+    log: silentLog,
   });
   return { now, state, figures };
 }
 
 describe("the pipeline", () => {
   test("is what the stations say, with no rates at first", async () => {
+    const up = { up: true, since: start, lastError: null };
+    const unknown = { up: null, since: null, lastError: null };
     expect(await watched().now()).toEqual({
-      at: "1970-01-01T00:00:00.000Z",
+      at: start,
+      stations: { source, raw: up, topic: up, table: unknown },
+      stuck: null,
       runs,
       raw: { ...raw, rowsPerSecond: null },
       topic: { records: 50, deadLetters: 2, recordsPerSecond: null },
-      table: { consumed: 30, lag: 20, recordsPerSecond: null },
+      table: {
+        ...{ consumed: 30, lag: 20, recordsPerSecond: null },
+        ...{ newestRowAt: null, newestRowAgeSeconds: null },
+      },
+      consumers: [],
     });
   });
 
@@ -94,13 +111,27 @@ describe("the pipeline", () => {
     expect(asked).toBe(1);
   });
 
-  test("rejects while PostgreSQL does not answer, and answers when it does", async () => {
+  test("has no raw rows while PostgreSQL does not answer, tells why, and has them when it does", async () => {
     const { now, state, figures } = watched();
     const good = figures.raw;
     figures.raw = () => Promise.reject(new PipelineError("unavailable", "down"));
-    expect((await failureOf(now())).message).toBe("down");
+    const down = { up: false, since: start, lastError: { at: start, message: "down" } };
+    expect(await now()).toMatchObject({
+      ...{ runs: null, raw: null, topic: { records: 50 }, stations: { raw: down } },
+      stuck: { station: "raw", since: start, why: "down" },
+    });
     figures.raw = good;
     state.ms = 1000;
-    expect(await now()).toMatchObject({ raw: { rows: 10 } });
+    expect(await now()).toMatchObject({
+      raw: { rows: 10 },
+      stations: { raw: { ...down, up: true, since: "1970-01-01T00:00:01.000Z" } },
+      stuck: null,
+    });
+  });
+
+  test("hides no fault of ours", async () => {
+    const { now, figures } = watched();
+    figures.raw = () => Promise.reject(new TypeError("a bug"));
+    expect((await failureOf(now())).message).toBe("a bug");
   });
 });
