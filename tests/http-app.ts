@@ -3,6 +3,7 @@ import type { RunLogLine } from "../lib/domain/attempt.ts";
 import type { Backfill } from "../lib/domain/backfill.ts";
 import type { Pipeline } from "../lib/domain/pipeline.ts";
 import { type Run, type RunFilter, type RunRequest, seedOf } from "../lib/domain/run.ts";
+import { traceIdOf } from "../lib/domain/trace-context.ts";
 import { PipelineError } from "../lib/errors.ts";
 import { type AppDeps, createApp } from "../lib/http/app.ts";
 import { silentLog } from "../lib/log.ts";
@@ -160,7 +161,7 @@ const standing: Pipeline = {
   consumers: null,
 };
 
-function queuedRun(id: number, { results, nat, seed = seedOf({ id }) }: RunRequest): Run {
+function queuedRun(id: number, { results, nat, seed = seedOf({ id }), trace }: RunRequest): Run {
   return {
     ...{
       id,
@@ -175,5 +176,6 @@ function queuedRun(id: number, { results, nat, seed = seedOf({ id }) }: RunReque
     ...{ pages: 0, fetched: 0, accepted: 0, rejected: 0, published: 0, error: null },
     ...{ errorChain: [], notBefore: null, cancelRequested: false, worker: null, heartbeatAt: null },
     ...{ createdAt: midnight, startedAt: null, finishedAt: null, seconds: null },
+    traceId: trace ? traceIdOf(trace) : "4bf92f3577b34da6a3ce929d0e0e4736",
   };
 }

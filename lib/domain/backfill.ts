@@ -1,4 +1,5 @@
 import type { RunState } from "./run.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 /** Runs for the logical times of a range, apart from the schedule. */
 export interface Backfill {
@@ -44,6 +45,8 @@ export interface BackfillRequest {
   readonly nat: readonly string[];
   /** A UUID: asking again with the same one gives the same backfill. */
   readonly requestId?: string;
+  /** What asks for it; without one a trace begins. The runs that it makes belong to the same. */
+  readonly trace?: TraceContext;
 }
 
 /** One run of a backfill: a new one, or one that is there and begins again. */

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import type { TraceContext } from "./trace-context.ts";
 import { parseUser, type Rejection, shown, type User, userAsWritten } from "./user.ts";
 
 /** A user and which of two states of the same user is the newer one. */
@@ -33,6 +34,8 @@ export interface ReceivedRecord {
 export interface Origin {
   readonly run: number;
   readonly raw: number;
+  /** That of its run. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface Origin {
  */
 export const format = "1";
 
-/** The record for a user. Equal users with equal versions give equal records. */
+/** The record for a user. Equal users with equal versions, of one origin, give equal records. */
 export function encode({ user, version }: VersionedUser, origin: Origin): Event {
   return recordOf({ key: user.id, value: recordValue(user), version }, origin);
 }
@@ -54,14 +57,16 @@ export function recordValue(user: User): string {
 /** The record of a value that was made before, in this `format`. */
 export function recordOf(
   { key, value, version }: { key: string; value: string; version: number },
-  { run, raw }: Origin,
+  { run, raw, trace }: Origin,
 ): Event {
-  const headers = [
+  const headers: Record<string, string>[] = [
     { version: String(version) },
     { format },
     { run: String(run) },
     { raw: String(raw) },
   ];
+  if (trace) headers.push({ traceparent: trace.traceparent });
+  if (trace?.tracestate) headers.push({ tracestate: trace.tracestate });
   return { key, value, headers };
 }
 

@@ -1,3 +1,5 @@
+import type { TraceContext } from "./trace-context.ts";
+
 /**
  * One logical run: so many users from the API, in pages. A repeated run asks for the same users,
  * since its seed never changes.
@@ -37,6 +39,8 @@ export interface Run {
   readonly finishedAt: string | null;
   /** Seconds from start to finish, or to now while it runs. */
   readonly seconds: number | null;
+  /** The trace that it and its records belong to: 32 hexadecimal digits. */
+  readonly traceId: string;
 }
 
 export type RunState = (typeof runStates)[number];
@@ -61,6 +65,8 @@ export interface RunRequest {
   readonly seed?: string;
   /** A UUID: asking again with the same one gives the same run. */
   readonly requestId?: string;
+  /** What asks for it; without one the run begins a trace. */
+  readonly trace?: TraceContext;
 }
 
 /** Which runs to list: the newest first. */
@@ -96,6 +102,7 @@ export interface ClaimedRun {
   readonly failures: number;
   /** It is to end without having begun. */
   readonly cancelRequested: boolean;
+  readonly trace: TraceContext;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Event, encode, recordOf } from "../domain/event.ts";
+import type { TraceContext } from "../domain/trace-context.ts";
 import { parseApiUser, type Rejection } from "../domain/user.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
@@ -13,6 +14,8 @@ export interface OutboxRow {
   readonly value?: string | null;
   /** The user as the API sent it, where the record is still to be made of it; else null. */
   readonly payload: unknown;
+  /** That of its run; undefined where the run is gone. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A row that can never be published, and why. */

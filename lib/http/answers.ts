@@ -46,6 +46,11 @@ export const RunAnswer = v.pipe(
       v.nullable(v.number()),
       v.description("From start to finish, or to now while it runs."),
     ),
+    traceId: v.pipe(
+      v.string(),
+      v.regex(/^[0-9a-f]{32}$/),
+      v.description("The trace that it and its records belong to, as W3C Trace Context names it."),
+    ),
   }),
   v.metadata({ ref: "Run" }),
 );

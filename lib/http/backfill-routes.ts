@@ -1,12 +1,13 @@
 import { Hono } from "hono";
 import type { Backfill, BackfillRequest, BackfillRun } from "../domain/backfill.ts";
 import type { RunRequest } from "../domain/run.ts";
+import { parseTraceContext } from "../domain/trace-context.ts";
 import { backfillRequest, NewBackfill } from "../schedule-request.ts";
 import { BackfillAnswer, BackfilledAnswer, BackfillPageAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
 import { requestIdOf } from "./keys.ts";
 import { problem } from "./problem.ts";
-import { CancelBackfill, Id, KeyHeaders, Page } from "./requests.ts";
+import { AskHeaders, CancelBackfill, Id, Page } from "./requests.ts";
 import { valid } from "./valid.ts";
 
 /** Backfills, as those who ask for them see them. */
@@ -47,14 +48,16 @@ export function backfillRoutes({ backfills, defaults }: BackfillRoutesDeps): Hon
       headers: { 202: { location: "The address of the backfill" } },
       problems: { 415: "Not JSON", 422: "Not a backfill, or too many logical times" },
     }),
-    valid("header", KeyHeaders, "Not a key"),
+    valid("header", AskHeaders, "Not a key"),
     valid("json", NewBackfill, "Not a backfill"),
     async (c) => {
-      const { "idempotency-key": key } = c.req.valid("header");
+      const { "idempotency-key": key, ...context } = c.req.valid("header");
+      const trace = parseTraceContext(context);
       const asked = c.req.valid("json");
       const request = {
         ...backfillRequest(asked, defaults),
         ...(key === undefined ? {} : { requestId: requestIdOf(key) }),
+        ...(trace === undefined ? {} : { trace }),
       };
       const made = await backfills.create(request, asked);
       if (!made.backfill) return c.json(made, 200);

@@ -79,6 +79,9 @@ const userHeaders = {
   format: `The format of the value: "${format}". Raised when an old reader would misread it.`,
   run: "The run that received it.",
   raw: "The row of raw_users it was made of.",
+  traceparent:
+    "W3C Trace Context: the trace that its run belongs to, and so the same for all records of a run.",
+  tracestate: "W3C Trace Context: where the request for the run had one.",
   [replayHeaders.origin]: "Of a record that goes through the topic again: its first place.",
   [replayHeaders.attempts]: "How often it has become a dead letter.",
   [replayHeaders.timestamp]: "The Kafka timestamp it had at first, in milliseconds.",

@@ -121,7 +121,8 @@ export const ScheduleHeaders = v.object({
   ),
 });
 
-export const KeyHeaders = v.object({
+/** Of what asks for runs. */
+export const AskHeaders = v.object({
   "idempotency-key": v.optional(
     v.pipe(
       v.string(),
@@ -129,6 +130,13 @@ export const KeyHeaders = v.object({
       v.description("Asking again with the same key and the same body makes nothing more."),
     ),
   ),
+  traceparent: v.optional(
+    v.pipe(
+      v.string(),
+      v.description("W3C Trace Context: runs and records belong to this trace. Ignored if wrong."),
+    ),
+  ),
+  tracestate: v.optional(v.pipe(v.string(), v.description("Goes with traceparent."))),
 });
 
 export const EventQuery = v.strictObject({

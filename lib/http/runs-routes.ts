@@ -3,11 +3,12 @@ import type { LogPlace, RunAttempt, RunLogLine } from "../domain/attempt.ts";
 import type { Run, RunFilter, RunRequest } from "../domain/run.ts";
 import { seedOf } from "../domain/run.ts";
 import { NewRun } from "../domain/run-request.ts";
+import { parseTraceContext } from "../domain/trace-context.ts";
 import { RunAnswer, RunPageAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
 import { requestIdOf } from "./keys.ts";
 import { problem } from "./problem.ts";
-import { KeyHeaders, RunList } from "./requests.ts";
+import { AskHeaders, RunList } from "./requests.ts";
 import { valid } from "./valid.ts";
 
 /** Runs, as those who look at them and ask for them see them. */
@@ -51,15 +52,17 @@ export function runsRoutes({ runs, defaults }: RunRoutesDeps): Hono {
       headers: { 202: { location: "The address of the run" } },
       problems: { 415: "Not JSON", 422: "Not a run, or the key was used for another one" },
     }),
-    valid("header", KeyHeaders, "Not a key"),
+    valid("header", AskHeaders, "Not a key"),
     valid("json", NewRun, "Not a run"),
     async (c) => {
       const { results = defaults.results, nat = defaults.nat, seed } = c.req.valid("json");
-      const { "idempotency-key": key } = c.req.valid("header");
+      const { "idempotency-key": key, ...context } = c.req.valid("header");
+      const trace = parseTraceContext(context);
       const made = await runs.create({
         ...{ trigger: "manual", results, nat },
         ...(seed === undefined ? {} : { seed }),
         ...(key === undefined ? {} : { requestId: requestIdOf(key) }),
+        ...(trace === undefined ? {} : { trace }),
       });
       const sameSeed = made.seed === (seed ?? seedOf({ id: made.id }));
       if (!sameSeed || made.results !== results || made.nat.join() !== nat.join()) {

@@ -134,7 +134,7 @@ async function beginAgain(
 async function make(
   tx: Transaction,
   backfill: number,
-  { results, nat }: BackfillRequest,
+  { results, nat, trace }: BackfillRequest,
   runs: readonly BackfillRun[],
 ): Promise<number> {
   const fresh = runs.filter(({ id }) => id === null);
@@ -144,8 +144,10 @@ async function make(
     seed: seedOf({ id: 0, logicalTime: new Date(logicalTime) }),
   }));
   const made = await tx`
-    insert into runs (trigger, logical_time, seed, results, nat, backfill_id)
-    select 'backfill', time, seed, ${results}, ${[...nat]}::text[], ${backfill}
+    insert into runs (
+      trigger, logical_time, seed, results, nat, backfill_id, traceparent, tracestate)
+    select 'backfill', time, seed, ${results}, ${[...nat]}::text[], ${backfill},
+      coalesce(${trace?.traceparent ?? null}::text, (select new_traceparent())), ${trace?.tracestate ?? null}::text
     from json_to_recordset(${JSON.stringify(times)}::text::json) as x (time timestamptz, seed text)
     on conflict do nothing`;
   return made.count;

@@ -146,7 +146,8 @@ async function claimOnce(sql: Sql, worker: string, silentAfterMs: number, id?: n
       select id, attempt, worker, pages from taken
     )
     select id, attempt, worker, seed, results, nat, pages - pages_before as pages,
-      pages_before as "pagesBefore", page_users as "pageUsers", failures, cancel_requested as "cancelRequested"
+      pages_before as "pagesBefore", page_users as "pageUsers", failures, cancel_requested as "cancelRequested",
+      json_build_object('traceparent', traceparent, 'tracestate', tracestate) as trace
     from taken`;
   return run;
 }

@@ -1,3 +1,4 @@
+import type { TraceContext } from "../domain/trace-context.ts";
 import type { Outbox, OutboxRow, Refused } from "../flow/raw-to-topic.ts";
 import type { Bell } from "./bell.ts";
 import { asked, type Sql, type Transaction, transaction } from "./client.ts";
@@ -14,6 +15,7 @@ export interface RawOutbox extends Outbox {
  * their ids.
  */
 export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
+  const traced = createTraces();
   return {
     take: (limit, handle) =>
       asked("take from the outbox", () =>
@@ -35,7 +37,7 @@ export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
             await connected();
             await tx`select 1`;
           };
-          const refused = await handle(rows, stillOurs);
+          const refused = await handle(await traced(tx, rows), stillOurs);
           await connected();
           if (refused.length > 0) await reject(tx, rows, refused);
           return rows.length;
@@ -53,6 +55,28 @@ export function createOutbox(sql: Sql, bell: Bell): RawOutbox {
 
 /** With how often it was refused before. */
 type TakenRow = OutboxRow & { readonly refusals: number };
+
+/** Runs whose place in a trace is remembered, about: far more than are relayed at once. */
+const mostRuns = 1000;
+
+/**
+ * Gives rows the place of their run in a trace. It never changes: so it is asked for once, and no row
+ * has to carry it.
+ */
+function createTraces() {
+  let known: ReadonlyMap<number, TraceContext> = new Map();
+  return async (tx: Transaction, rows: readonly TakenRow[]): Promise<readonly OutboxRow[]> => {
+    if (rows.some(({ run }) => !known.has(run))) {
+      const runs = [...new Set(rows.map(({ run }) => run))];
+      const found = await tx<(TraceContext & { id: number })[]>`
+        select id, traceparent, tracestate from runs
+        where id in (select json_array_elements_text(${JSON.stringify(runs)}::text::json)::bigint)`;
+      const entries = found.map(({ id, ...trace }) => [id, trace] as const);
+      known = new Map([...(known.size < mostRuns ? known : []), ...entries]);
+    }
+    return rows.map((row) => Object.assign(row, { trace: known.get(row.run) }));
+  };
+}
 
 /**
  * A row refused on its way to the topic counts as rejected, as if it had been refused when fetched.

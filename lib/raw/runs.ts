@@ -50,11 +50,14 @@ export function createRuns(sql: Sql, bell: Bell, options: ClaimOptions = {}): Ru
 
 async function create(sql: Sql, request: RunRequest) {
   const { trigger, logicalTime, results, nat, seed, requestId = crypto.randomUUID() } = request;
+  const { traceparent = null, tracestate = null } = request.trace ?? {};
   const time = logicalTime?.toISOString() ?? null;
   const id = await transaction(sql, async (tx) => {
     const [made] = await tx<{ id: number }[]>`
-      insert into runs (request_id, trigger, logical_time, seed, results, nat)
-      values (${requestId}, ${trigger}, ${time}, ${seed ?? ""}, ${results}, ${[...nat]}::text[])
+      insert into runs (
+        request_id, trigger, logical_time, seed, results, nat, traceparent, tracestate)
+      values (${requestId}, ${trigger}, ${time}, ${seed ?? ""}, ${results}, ${[...nat]}::text[],
+        coalesce(${traceparent}, new_traceparent()), ${tracestate})
       on conflict do nothing
       returning id`;
     if (!made) return undefined;
@@ -200,6 +203,7 @@ export function selectRun(sql: Sql) {
       to_char(created_at at time zone 'UTC', ${iso}) as "createdAt",
       to_char(started_at at time zone 'UTC', ${iso}) as "startedAt",
       to_char(finished_at at time zone 'UTC', ${iso}) as "finishedAt",
-      round(extract(epoch from coalesce(finished_at, now()) - started_at), 3)::float8 as seconds
+      round(extract(epoch from coalesce(finished_at, now()) - started_at), 3)::float8 as seconds,
+      substr(traceparent, 4, 32) as "traceId"
     from runs`;
 }

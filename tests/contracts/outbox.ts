@@ -75,6 +75,25 @@ export function outboxContract(name: string, open: () => Promise<OpenOutbox>): v
       expect((seen[1]?.version ?? 0) - (seen[0]?.version ?? 0)).toBeGreaterThan(0);
     });
 
+    test("rows have the place of their run in a trace, the same each time", async () => {
+      await using it = await open();
+      await it.add(numbered(2));
+      await it.add(numbered(1));
+      const seen: OutboxRow[] = [];
+      const look = async (rows: readonly OutboxRow[]) => {
+        seen.push(...rows);
+        throw new PipelineError("unavailable", "broker down");
+      };
+      for (const limit of [1, 10]) await failureOf(it.outbox.take(limit, look));
+      expect(seen).toHaveLength(4);
+      const places = new Map(seen.map(({ run, trace }) => [run, trace?.traceparent]));
+      for (const { run, trace } of seen) {
+        expect(trace?.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+        expect(trace?.traceparent).toBe(places.get(run) ?? "");
+      }
+      expect(new Set(places.values()).size).toBe(places.size);
+    });
+
     test("a refused batch stays in the outbox, and its error is the taker's", async () => {
       await using it = await open();
       await it.add(numbered(2));

@@ -68,7 +68,8 @@ export function createFakeRuns(
       if (!free) return undefined;
       Object.assign(free, { state: "running", attempt: free.attempt + 1, worker, silent: false });
       Object.assign(free, { error: null, errorChain: [] });
-      return { ...free, worker };
+      const trace = { traceparent: `00-${free.traceId}-00f067aa0ba902b7-00`, tracestate: null };
+      return { ...free, worker, trace };
     },
     heartbeat: async (run) => held(run) !== undefined,
     keepLines: async (_, kept) => {
@@ -141,7 +142,7 @@ function newRun(id: number, { trigger, logicalTime, results, nat, seed }: RunReq
     ...{ state: "queued", attempt: 0, pages: 0, fetched: 0, accepted: 0, rejected: 0 },
     ...{ published: 0, error: null, createdAt: "", startedAt: null, finishedAt: null },
     ...{ errorChain: [], notBefore: null, cancelRequested: false, heartbeatAt: null },
-    ...{ failures: 0, pagesBefore: 0, pageUsers },
+    ...{ failures: 0, pagesBefore: 0, pageUsers, traceId: "4bf92f3577b34da6a3ce929d0e0e4736" },
     seconds: null,
   };
 }

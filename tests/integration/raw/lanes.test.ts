@@ -32,7 +32,8 @@ async function backfilled(
 
 async function ended({ runs }: OpenStore, worker = "me") {
   for (const run of await runs.list({ limit: 100, states: ["running"] })) {
-    const held = { ...run, worker, pagesBefore: 0, pageUsers, failures: 0 };
+    const trace = { traceparent: "", tracestate: null };
+    const held = { ...run, worker, pagesBefore: 0, pageUsers, failures: 0, trace };
     await runs.finish(held, { outcome: "success" });
   }
 }

@@ -43,6 +43,14 @@ describe("a record", () => {
     ]);
   });
 
+  test("names the trace of its run, and the state that goes with it", () => {
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const of = (tracestate: string | null) =>
+      encode(row, { run: 7, raw: 8, trace: { traceparent, tracestate } }).headers.slice(4);
+    expect(of("congo=t61rcWkgMzE")).toEqual([{ traceparent }, { tracestate: "congo=t61rcWkgMzE" }]);
+    expect(of(null)).toEqual([{ traceparent }]);
+  });
+
   test("is the same for the same user and version, whatever its text is", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), fc.nat(), (name, at) => {

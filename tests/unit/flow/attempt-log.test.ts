@@ -10,6 +10,7 @@ import { until } from "../../until.ts";
 const run: ClaimedRun = {
   ...{ id: 7, attempt: 2, worker: "me", seed: "s-", results: 5, nat: [], pages: 0 },
   ...{ pagesBefore: 0, pageUsers: 10, failures: 0, cancelRequested: false },
+  trace: { traceparent: "", tracestate: null },
 };
 const log = { ...silentLog, conceal: (text: string) => text.replaceAll("hunter2", "[secret]") };
 const now = () => new Date("2026-01-31T12:00:00Z");

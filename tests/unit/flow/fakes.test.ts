@@ -25,7 +25,11 @@ outboxContract("the fake outbox", async () => {
     ...closed,
     outbox,
     add: async (users) => {
-      outbox.add(...users.map((payload) => ({ raw: ++raw, run: 1, version: 100 + raw, payload })));
+      const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+      const trace = { traceparent, tracestate: null };
+      outbox.add(
+        ...users.map((payload) => ({ raw: ++raw, run: 1, version: 100 + raw, payload, trace })),
+      );
     },
     waiting: async () => outbox.pending.length,
     lose: async () => outbox.lose(),

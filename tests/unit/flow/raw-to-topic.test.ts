@@ -42,6 +42,24 @@ describe("one batch", () => {
     ]);
   });
 
+  test("names the trace of its run, whether its record was made before or is made now", async () => {
+    const [outbox, topic] = [createFakeOutbox(), createFakePublisher()];
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const trace = { traceparent, tracestate: "a=1" };
+    const [ada] = apiUsers(1);
+    const key = ada?.login.uuid ?? "";
+    const [row] = outboxRows([ada]).map((each) => ({ ...each, trace }));
+    if (!row) throw new Error("no row");
+    outbox.add(row);
+    await relayOnce(outbox, topic, 10);
+    const value = topic.published[0]?.value ?? "";
+    outbox.add({ ...row, key, value, payload: null });
+    await relayOnce(outbox, topic, 10);
+    const [first, second] = topic.published;
+    expect(first?.headers.slice(4)).toEqual([{ traceparent }, { tracestate: "a=1" }]);
+    expect(second).toEqual(first as NonNullable<typeof first>);
+  });
+
   test("stays in the outbox when it is refused", async () => {
     const outbox = createFakeOutbox();
     outbox.add(...outboxRows(apiUsers(2)));

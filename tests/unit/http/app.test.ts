@@ -24,6 +24,23 @@ describe("POST /api/runs", () => {
     expect(await (await request("/api/runs/1")).json()).toMatchObject({ id: 1, seed: "mine" });
   });
 
+  test("belongs to the trace of its request", async () => {
+    const { post, created } = app();
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const answer = await post("{}", { ...json, traceparent, tracestate: "a=1 ,b=2" });
+    expect(await answer.json()).toMatchObject({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736" });
+    expect(created.map(({ trace }) => trace)).toEqual([{ traceparent, tracestate: "a=1,b=2" }]);
+  });
+
+  test("is taken with a traceparent that is none, as if there were none", async () => {
+    const { post, created } = app();
+    for (const traceparent of ["", "00-0-0-01", `00-${"0".repeat(32)}-00f067aa0ba902b7-01`]) {
+      const answer = await post("{}", { ...json, traceparent, tracestate: "a=1" });
+      expect(answer.status).toBe(202);
+    }
+    expect(created.map((request) => "trace" in request)).toEqual([false, false, false]);
+  });
+
   test.each(["{}", "", "  "])("takes what %j leaves out from the settings", async (body) => {
     const { post, created } = app();
     expect((await post(body)).status).toBe(202);

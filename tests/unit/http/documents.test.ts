@@ -52,7 +52,8 @@ describe("the AsyncAPI document", () => {
       ...["users_created", "users_created.dlq"],
     ]);
     const [user] = users(1);
-    const { headers } = encode({ user: user as never, version: 1 }, { run: 1, raw: 1 });
+    const trace = { traceparent: "00-1", tracestate: "a=1" };
+    const { headers } = encode({ user: user as never, version: 1 }, { run: 1, raw: 1, trace });
     const written = headers.flatMap((header) => Object.keys(header));
     const { user: record, deadLetter } = components.messages;
     expect(Object.keys(record.headers.properties)).toEqual([
