@@ -66,12 +66,12 @@ function createPatience(options: RetryOptions) {
       const ms = error.retryAfterMs ?? backoffMs(failures, options);
       const reason = messageChain(error).join(": ");
       if (wait) {
-        wait.again(reason);
         log.debug({ what, reason, failures, ms }, "still waiting");
       } else {
         wait = log.waits.begin(what, reason);
         log[quiet ? "debug" : "warn"]({ what, reason, ...(hint ? { hint } : {}) }, "waiting");
       }
+      wait.failed(reason);
       return ms;
     },
     [Symbol.dispose]: () => wait?.over(),

@@ -3,11 +3,13 @@ export interface Waits {
   begin(what: string, reason: string): Wait;
   /** Oldest first; of several for the same thing the oldest alone. */
   now(): readonly Waiting[];
+  /** How many failures there were in all. */
+  failures(): number;
 }
 
 export interface Wait {
-  /** It failed again: why, this time. */
-  again(reason: string): void;
+  /** It failed, and is tried again: why, this time. */
+  failed(reason: string): void;
   over(): void;
 }
 
@@ -19,12 +21,14 @@ export interface Waiting {
 
 export function createWaits(now: () => Date = () => new Date()): Waits {
   const waits = new Set<{ what: string; reason: string; since: Date }>();
+  let failures = 0;
   return {
     begin: (what, reason) => {
       const wait = { what, reason, since: now() };
       waits.add(wait);
       return {
-        again: (latest) => {
+        failed: (latest) => {
+          failures += 1;
           wait.reason = latest;
         },
         over: () => waits.delete(wait),
@@ -35,5 +39,6 @@ export function createWaits(now: () => Date = () => new Date()): Waits {
       for (const wait of waits) if (!oldest.has(wait.what)) oldest.set(wait.what, { ...wait });
       return [...oldest.values()];
     },
+    failures: () => failures,
   };
 }

@@ -1,5 +1,6 @@
 import {
   type AttemptEnd,
+  type AttemptOutcome,
   type LogLine,
   type RetryPolicy,
   retryDelayMs,
@@ -11,7 +12,7 @@ import { retry } from "../retry.ts";
 import { sleep } from "../sleep.ts";
 import { together } from "../together.ts";
 import { type AttemptLog, type LineStore, openAttemptLog } from "./attempt-log.ts";
-import { type PageStore, type Source, sourceToRaw } from "./source-to-raw.ts";
+import { type FetchOptions, type PageStore, type Source, sourceToRaw } from "./source-to-raw.ts";
 
 /** Runs, as those who perform them see them. */
 export interface RunStore extends PageStore, LineStore {
@@ -27,10 +28,18 @@ export interface RunStore extends PageStore, LineStore {
   wait(signal: AbortSignal): Promise<void>;
 }
 
-export interface PerformOptions {
+export interface PerformOptions extends Pick<FetchOptions, "onPage"> {
   readonly policy: RetryPolicy;
+  /** Told of each attempt when it has ended. */
+  readonly onAttempt?: ((attempt: EndedAttempt) => void) | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
+}
+
+export interface EndedAttempt {
+  /** `lost`: another worker holds the run. */
+  readonly outcome: Exclude<AttemptOutcome, "running">;
+  readonly ms: number;
 }
 
 export interface WorkerOptions extends PerformOptions {
@@ -83,19 +92,23 @@ export async function performRun(
   run: ClaimedRun,
   runs: RunStore,
   source: Source,
-  { policy, log, signal }: PerformOptions,
+  { policy, onPage, onAttempt, log, signal }: PerformOptions,
 ): Promise<void> {
   const notes = openAttemptLog(run, runs, { log, now: () => new Date() });
-  const attempt: Attempt = { run, runs, source, notes, policy, log, pagesKept: 0 };
+  const attempt: Attempt = { run, runs, source, notes, policy, onPage, log, pagesKept: 0 };
+  const started = performance.now();
+  const ended = (outcome: EndedAttempt["outcome"]) =>
+    onAttempt?.({ outcome, ms: performance.now() - started });
   try {
     const error = await work(attempt, signal);
     signal.throwIfAborted();
-    await finish(attempt, endOf(attempt, error), signal);
+    ended(await finish(attempt, endOf(attempt, error), signal));
     // A bug has ended the run, else it would end every worker that takes it.
     if (error !== undefined && !(error instanceof PipelineError)) throw error;
   } catch (error) {
     if (!signal.aborted) throw error;
     await release(attempt);
+    ended("released");
     throw signal.reason;
   }
 }
@@ -106,13 +119,14 @@ interface Attempt {
   readonly source: Source;
   readonly notes: AttemptLog;
   readonly policy: RetryPolicy;
+  readonly onPage: PerformOptions["onPage"];
   readonly log: Log;
   pagesKept: number;
 }
 
 /** Resolves when all pages are kept, or with what went wrong. */
 async function work(attempt: Attempt, signal: AbortSignal): Promise<unknown> {
-  const { run, runs, source, notes, log } = attempt;
+  const { run, runs, source, notes, onPage, log } = attempt;
   const { worker, results, pages } = run;
   const counting: PageStore = {
     commitPage: async (...page) => {
@@ -125,7 +139,7 @@ async function work(attempt: Attempt, signal: AbortSignal): Promise<unknown> {
     async (either) => {
       await notes.note("info", { worker, users: results, pages }, "run started");
       if (run.cancelRequested) throw cancelled(run);
-      await sourceToRaw(run, source, counting, { notes, log, signal: either });
+      await sourceToRaw(run, source, counting, { notes, onPage, log, signal: either });
       done.abort();
     },
     (either) => notes.keep(either),
@@ -182,12 +196,15 @@ function endOf({ run, policy, pagesKept, log }: Attempt, error: unknown): Attemp
   return { outcome: "failed", errorChain, again: { afterMs, failures } };
 }
 
-/** Ends the attempt in the store, however long that takes to answer, and tells of it. */
+/**
+ * Ends the attempt in the store, however long that takes to answer, and tells of it. Resolves to
+ * how it ended.
+ */
 async function finish(
   attempt: Attempt,
   end: AttemptEnd | "fenced",
   signal: AbortSignal,
-): Promise<void> {
+): Promise<EndedAttempt["outcome"]> {
   if (end === "fenced") return await left(attempt);
   const { run, runs, notes, pagesKept, log } = attempt;
   const failed = end.outcome === "failed" ? end : undefined;
@@ -202,8 +219,9 @@ async function finish(
   const lines = notes.last(level, fields, message);
   const waiting = { what: "PostgreSQL", log, signal };
   const state = await retry(() => runs.finish(run, end, lines), waiting);
-  if (state === undefined) return left(attempt);
+  if (state === undefined) return await left(attempt);
   log[level]({ run: run.id, attempt: run.attempt, ...fields, state }, message);
+  return end.outcome;
 }
 
 const said = {
@@ -222,10 +240,11 @@ async function release({ run, runs, notes, log }: Attempt): Promise<void> {
 }
 
 /** Another worker holds the run: what is not kept yet of this attempt's log is kept if possible. */
-async function left({ run, runs, notes, log }: Attempt): Promise<void> {
+async function left({ run, runs, notes, log }: Attempt): Promise<"lost"> {
   const message = "run taken over by another worker";
   log.warn({ run: run.id, attempt: run.attempt }, message);
   await runs.keepLines(run, notes.last("warn", {}, message)).catch((reason) => {
     log.warn({ run: run.id, reason: messageChain(reason).join(": ") }, "log not kept");
   });
+  return "lost";
 }

@@ -54,53 +54,88 @@ export interface Publisher {
   publish(events: readonly Event[]): Promise<readonly Refused[]>;
 }
 
+/** What became of a batch that is published and gone from the outbox. */
+export interface RelayResult {
+  readonly rows: number;
+  /** Of these the refused ones: rejected rows now. */
+  readonly refused: number;
+  /** How long each phase took, in milliseconds; `wait`: for the batch before it to be published. */
+  readonly ms: Readonly<Record<"take" | "encode" | "wait" | "publish" | "commit", number>>;
+}
+
 /**
  * Moves up to `limit` rows. They go out again after a crash before the outbox commits; the sink
  * upserts. A process that was frozen, and whose rows others have published meanwhile, publishes
  * them once more only when it froze between making sure of them and publishing: as harmless.
  */
 export function relayOnce(outbox: Outbox, topic: Publisher, limit: number): Promise<number> {
-  return relayBatch(outbox, topic, limit, {
+  return relayBatch(outbox, topic, {
+    limit,
     inTurn: (publish) => publish(),
     onTaken: () => {},
   });
 }
 
-interface BatchOptions {
+interface BatchOptions extends Pick<RelayOptions, "onBatch"> {
+  readonly limit: number;
   /** Publishes when it is this batch's turn. */
   readonly inTurn: <T>(publish: () => Promise<T>) => Promise<T>;
   readonly onTaken: (rows: number) => void;
 }
 
-function relayBatch(
+async function relayBatch(
   outbox: Outbox,
   topic: Publisher,
-  limit: number,
-  { inTurn, onTaken }: BatchOptions,
+  { limit, inTurn, onTaken, onBatch }: BatchOptions,
 ): Promise<number> {
-  return outbox.take(limit, async (rows, stillOurs) => {
+  const laps = [performance.now()];
+  const lap = () => laps.push(performance.now());
+  let refusals = 0;
+  const taken = await outbox.take(limit, async (rows, stillOurs) => {
+    lap();
     onTaken(rows.length);
-    const refused: Refused[] = [];
-    const events: Event[] = [];
-    const indexes: number[] = [];
-    for (const [index, row] of rows.entries()) {
-      const made = eventOf(row);
-      if ("rejection" in made) {
-        refused.push({ index, rejection: made.rejection });
-      } else {
-        events.push(made);
-        indexes.push(index);
-      }
-    }
+    const { events, indexes, refused } = eventsOf(rows);
+    lap();
     const refusedThere = await inTurn(async () => {
+      lap();
       await stillOurs();
       return await topic.publish(events);
     });
+    lap();
     for (const { index, rejection } of refusedThere) {
       refused.push({ index: indexes[index] ?? index, rejection });
     }
+    refusals = refused.length;
     return refused;
   });
+  lap();
+  if (taken > 0) onBatch?.({ rows: taken, refused: refusals, ms: phases(laps) });
+  return taken;
+}
+
+/** From the times between which the phases lie. */
+function phases(laps: readonly number[]): RelayResult["ms"] {
+  const [take = 0, encode = 0, wait = 0, publish = 0, commit = 0] = laps
+    .slice(1)
+    .map((at, index) => at - (laps[index] ?? at));
+  return { take, encode, wait, publish, commit };
+}
+
+/** The records of rows, with the index of each one's row; rows that are none are refused. */
+function eventsOf(rows: readonly OutboxRow[]) {
+  const refused: Refused[] = [];
+  const events: Event[] = [];
+  const indexes: number[] = [];
+  for (const [index, row] of rows.entries()) {
+    const made = eventOf(row);
+    if ("rejection" in made) {
+      refused.push({ index, rejection: made.rejection });
+    } else {
+      events.push(made);
+      indexes.push(index);
+    }
+  }
+  return { events, indexes, refused };
 }
 
 /**
@@ -112,8 +147,7 @@ function relayBatch(
 async function relayRound(
   outbox: Outbox,
   topic: Publisher,
-  limit: number,
-  signal: AbortSignal,
+  { limit, signal, onBatch }: Pick<RelayOptions, "signal" | "onBatch"> & { readonly limit: number },
 ): Promise<number> {
   let turn: Promise<unknown> = Promise.resolve();
   let ended = false;
@@ -129,7 +163,7 @@ async function relayRound(
     let moved = 0;
     try {
       for (let batch = 0; batch < roundBatches && !ended && !signal.aborted; batch++) {
-        const rows = await relayBatch(outbox, topic, limit, { inTurn, onTaken });
+        const rows = await relayBatch(outbox, topic, { limit, inTurn, onTaken, onBatch });
         moved += rows;
         if (rows < limit) break;
       }
@@ -170,6 +204,8 @@ export interface RelayOptions {
    * crash.
    */
   readonly batchRows?: number;
+  /** Told of each batch when it is gone from the outbox. */
+  readonly onBatch?: ((batch: RelayResult) => void) | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -178,10 +214,11 @@ export interface RelayOptions {
 export async function rawToTopic(
   outbox: Outbox,
   topic: Publisher,
-  { batchRows = 2000, log, signal }: RelayOptions,
+  { batchRows = 2000, onBatch, log, signal }: RelayOptions,
 ): Promise<void> {
+  const options = { limit: batchRows, signal, onBatch };
   for (;;) {
-    const rows = await retry(() => relayRound(outbox, topic, batchRows, signal), {
+    const rows = await retry(() => relayRound(outbox, topic, options), {
       what: "the relay from PostgreSQL to Kafka",
       log,
       signal,

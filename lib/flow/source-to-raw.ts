@@ -61,8 +61,18 @@ export interface Notes {
   note(level: LogLevel, fields: LogFields, message: string): Promise<void>;
 }
 
+/** What became of a page. */
+export interface PageResult {
+  readonly users: number;
+  readonly rejected: number;
+  /** How long each phase took, in milliseconds, with its waits: for the rate limit too. */
+  readonly ms: Readonly<Record<"fetch" | "judge" | "commit", number>>;
+}
+
 export interface FetchOptions {
   readonly notes: Notes;
+  /** Told of each page when it is committed. */
+  readonly onPage?: ((page: PageResult) => void) | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -76,7 +86,7 @@ export async function sourceToRaw(
   run: ClaimedRun,
   source: Source,
   store: PageStore,
-  { notes, log, signal }: FetchOptions,
+  { notes, onPage, log, signal }: FetchOptions,
 ): Promise<void> {
   const onWait = ({ error, ms }: { readonly error: unknown; readonly ms: number }) =>
     notes.note("warn", { causes: messageChain(error), afterMs: ms }, "asked to come back later");
@@ -84,15 +94,24 @@ export async function sourceToRaw(
   for (;;) {
     const next = nextPage({ ...run, pages });
     if (next === undefined) return;
+    const started = performance.now();
     const page = await retry(
       () => source.fetch({ seed: run.seed, nat: run.nat, ...next }, signal),
       // Being asked to come back later is no failure, and so no attempt.
       { what: "the API", log, signal, attempts: 1, baseMs: 500, maxMs: 30_000, onWait },
     );
+    const fetched = performance.now();
     const users = page.users.map(judge);
     const judged = { page: run.pagesBefore + next.page, payloads: page.payloads, users };
+    const known = performance.now();
     await retry(() => store.commitPage(run, judged), { what: "PostgreSQL", log, signal });
     const rejected = users.filter((user) => "rejection" in user).length;
+    const ms = {
+      fetch: fetched - started,
+      judge: known - fetched,
+      commit: performance.now() - known,
+    };
+    onPage?.({ users: users.length, rejected, ms });
     const counts = { page: next.page, users: users.length, rejected };
     await notes.note("info", counts, "page committed");
     pages = next.page;

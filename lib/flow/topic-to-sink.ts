@@ -51,8 +51,8 @@ export interface SinkOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly now: () => Date;
-  /** Told after each batch, before its offsets are committed. */
-  readonly onBatch?: (batch: BatchResult) => void;
+  /** Told after each batch, before its offsets are committed, with the rows that were written. */
+  readonly onBatch?: (batch: BatchResult, rows: readonly VersionedUser[]) => void;
 }
 export interface BatchResult {
   readonly records: number;
@@ -87,8 +87,8 @@ export async function topicToSink(
   const options = { log, signal: either, now };
   await topic.batches(async (records) => {
     try {
-      const done = await writeBatch(records, { sink, deadLetters }, options);
-      onBatch?.(done);
+      const { batch, rows } = await writeBatch(records, { sink, deadLetters }, options);
+      onBatch?.(batch, rows);
     } catch (error) {
       // The batches beside it might wait for ever for what made this one fail.
       failing.abort(error);
@@ -103,44 +103,36 @@ async function writeBatch(
   records: readonly ReceivedRecord[],
   to: { readonly sink: Sink; readonly deadLetters: DeadLetters },
   { log, signal, now }: BatchOptions,
-): Promise<BatchResult> {
+): Promise<{ readonly batch: BatchResult; readonly rows: readonly VersionedUser[] }> {
   const started = performance.now();
   const { rows, origins, letters } = decodeAll(records, now().getTime());
   const decoded = performance.now();
   const write = () => to.sink.upsert(rows, signal);
   const refused = await retry(write, { what: "the table", log, signal });
-  const written = writtenOf(rows, refused, now().getTime());
+  const without = new Set(refused.map(({ index }) => index));
+  const written = without.size > 0 ? rows.filter((_, index) => !without.has(index)) : rows;
+  const versions = versionsOf(written, now().getTime());
   const upserted = performance.now();
   for (const { index, rejection } of refused) {
     const original = origins[index];
     if (original) letters.push(letterOf(original, "write", rejection));
   }
   await putLetters(letters, to.deadLetters, { log, signal });
-  return {
-    records: records.length,
-    rows: rows.length - refused.length,
-    deadLetters: letters.length,
-    ms: {
-      decode: decoded - started,
-      write: upserted - decoded,
-      deadLetters: performance.now() - upserted,
-    },
-    written,
+  const ms = {
+    decode: decoded - started,
+    write: upserted - decoded,
+    deadLetters: performance.now() - upserted,
   };
+  const counts = { records: records.length, rows: written.length, deadLetters: letters.length };
+  return { batch: { ...counts, ms, written: versions }, rows: written };
 }
 
 /** Two comparisons a row, next to its decoding nothing. */
-function writtenOf(
-  rows: readonly VersionedUser[],
-  refused: readonly RefusedRow[],
-  atMs: number,
-): Written | undefined {
-  const without = new Set(refused.map(({ index }) => index));
-  const written = without.size > 0 ? rows.filter((_, index) => !without.has(index)) : rows;
-  if (written.length === 0) return undefined;
+function versionsOf(rows: readonly VersionedUser[], atMs: number): Written | undefined {
+  if (rows.length === 0) return undefined;
   let oldestVersion = Number.POSITIVE_INFINITY;
   let newestVersion = 0;
-  for (const { version } of written) {
+  for (const { version } of rows) {
     if (version < oldestVersion) oldestVersion = version;
     if (version > newestVersion) newestVersion = version;
   }

@@ -8,6 +8,8 @@ export interface HttpLimits {
 }
 
 export interface HttpCall extends HttpLimits {
+  /** Told the status as soon as there is one. */
+  readonly onStatus?: (status: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -25,6 +27,7 @@ export async function getJsonText(url: URL, call: HttpCall): Promise<string> {
   try {
     const headers = { accept: "application/json" };
     const response = await fetch(url, { headers, signal: ending.signal });
+    call.onStatus?.(response.status);
     if (!response.ok) throw await unwelcome(response, url);
     const type = response.headers.get("content-type") ?? "application/json";
     if (!/[/+]json\b/i.test(type)) {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Config } from "../config.ts";
 import { nationalities } from "../domain/nationalities.ts";
-import { PipelineError } from "../errors.ts";
+import { type ErrorCode, PipelineError } from "../errors.ts";
 import type { RateLimit } from "../flow/rate-limit.ts";
 import type { Page, PageRequest, Source } from "../flow/source-to-raw.ts";
 import type { Log } from "../log.ts";
@@ -11,6 +11,15 @@ import { resultsText } from "./results-text.ts";
 export interface SourceDeps extends Partial<HttpLimits> {
   readonly log: Log;
   readonly rateLimit: RateLimit;
+  /** Told of each call when it has ended, unless it was given up. */
+  readonly onCall?: ((call: SourceCall) => void) | undefined;
+}
+
+export interface SourceCall {
+  /** What was answered, or the code of the failure where nothing was. */
+  readonly status: number | ErrorCode;
+  /** From the request to the end of the answer's body, in milliseconds. */
+  readonly ms: number;
 }
 
 /** The API gives one user, silently, when asked for more. */
@@ -32,6 +41,7 @@ export function openSource(
     // Six times the largest page: 5,000 users are 5.4 MB.
     maxBytes = 32 * 1024 * 1024,
     rateLimit,
+    onCall,
   }: SourceDeps,
 ): Source {
   const base = new URL(config.url);
@@ -43,7 +53,9 @@ export function openSource(
       const waitedMs = Math.round(performance.now() - asked);
       if (waitedMs > 1000) log.info({ waitedMs, users: request.results }, "rate limit waited for");
       try {
-        const body = await getJsonText(url, { timeoutMs, maxBytes, signal });
+        const body = await told(onCall, (onStatus) =>
+          getJsonText(url, { timeoutMs, maxBytes, onStatus, signal }),
+        );
         return pageOf(body, request, url);
       } catch (error) {
         if (notCounted(error)) await booking.giveBack();
@@ -61,6 +73,25 @@ export function openSource(
 export function safeSeed(seed: string): string {
   const ended = /\d$/.test(seed) ? `${seed}-` : seed;
   return ended.length === 18 ? `${ended}-` : ended;
+}
+
+/** What the call gives; how it ended is told. */
+async function told<T>(
+  onCall: SourceDeps["onCall"],
+  call: (onStatus: (status: number) => void) => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  let status: SourceCall["status"] | undefined;
+  try {
+    return await call((answered) => {
+      status = answered;
+    });
+  } catch (error) {
+    if (error instanceof PipelineError) status ??= error.code;
+    throw error;
+  } finally {
+    if (status !== undefined) onCall?.({ status, ms: performance.now() - started });
+  }
 }
 
 /** The address of one page, with what the configured URL's query already says. */

@@ -11,7 +11,7 @@ const noon = new Date("2026-01-01T12:00:00Z");
 test("a wait lasts from its begin until it is over, with the latest reason", () => {
   const waits = createWaits(() => noon);
   const wait = waits.begin("Kafka", "refused");
-  wait.again("timed out");
+  wait.failed("timed out");
   expect(waits.now()).toEqual([{ what: "Kafka", reason: "timed out", since: noon }]);
   wait.over();
   wait.over();
@@ -57,4 +57,6 @@ test("a retry waits from its first failure until it succeeds, fails for good or 
   await failureOf(retry(failing(stopping), { what: "it", log, signal: stop.signal }));
   expect(waits.now()).toEqual([]);
   expect(seen).toEqual([[], ["down"], [], ["down"], [], ["down"]]);
+  // Those alone that were tried again: not the bug, nor what failed once it was stopped.
+  expect(waits.failures()).toBe(3);
 });

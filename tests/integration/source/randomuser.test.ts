@@ -4,9 +4,10 @@ import { createRateLimit, noLimit } from "../../../lib/flow/rate-limit.ts";
 import type { PageRequest } from "../../../lib/flow/source-to-raw.ts";
 import { type FakeApiServer, startFakeApi } from "../../../lib/local/fake-api/server.ts";
 import { silentLog } from "../../../lib/log.ts";
-import { openSource, type SourceDeps } from "../../../lib/source/randomuser.ts";
+import { openSource, type SourceCall, type SourceDeps } from "../../../lib/source/randomuser.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeBookings } from "../../fakes/bookings.ts";
+import { refusedPort } from "../../proxy.ts";
 import { never } from "../../users.ts";
 
 setDefaultTimeout(60_000);
@@ -68,6 +69,25 @@ describe("a page", () => {
     expect(seen).toEqual([`Basic ${btoa("me:secret")}`, "application/json"]);
     expect(error.message).toBe(`${server.url} answered 403: no`);
   });
+});
+
+test("a call is told of with what was answered, else with why there was no answer", async () => {
+  const told: SourceCall[] = [];
+  const onCall = (call: SourceCall) => void told.push(call);
+  const ask = (url: string, over: Partial<SourceDeps> = {}, signal = never) =>
+    source(url, { onCall, ...over }).fetch(ten, signal);
+  await ask(api.url);
+  await failureOf(ask(`${api.url}?fault=500`));
+  await failureOf(ask(`${api.url}?fault=truncated`));
+  await failureOf(ask(`${api.url}?fault=slow=60000`, { timeoutMs: 50 }));
+  await failureOf(ask(`http://127.0.0.1:${await refusedPort()}/`));
+  expect(told.map(({ status }) => status)).toEqual([200, 500, 200, "timeout", "unavailable"]);
+  expect(told[3]?.ms).toBeGreaterThanOrEqual(49);
+  const stop = new AbortController();
+  const stopping = failureOf(ask(`${api.url}?fault=slow=60000`, {}, stop.signal));
+  stop.abort(new Error("stopped"));
+  await stopping;
+  expect(told).toHaveLength(5);
 });
 
 describe("the stand-in's fault", () => {

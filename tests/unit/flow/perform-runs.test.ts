@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, jest, test } from "bun:test";
 import { pageUsers } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
-import { performRun, performRuns } from "../../../lib/flow/perform-runs.ts";
-import type { Source } from "../../../lib/flow/source-to-raw.ts";
+import { type EndedAttempt, performRun, performRuns } from "../../../lib/flow/perform-runs.ts";
+import type { PageResult, Source } from "../../../lib/flow/source-to-raw.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeRuns } from "../../fakes/runs.ts";
@@ -194,6 +194,58 @@ describe("a run", () => {
       bug,
     );
     expect(await state()).toBe("failed");
+  });
+});
+
+describe("an attempt that ends", () => {
+  const told = (attempts: EndedAttempt[]) => ({
+    policy,
+    log,
+    onAttempt: (attempt: EndedAttempt) => void attempts.push(attempt),
+  });
+
+  test.each<[EndedAttempt["outcome"], readonly PipelineError[]]>([
+    ["success", []],
+    ["failed", [new PipelineError("refused", "the API says 403")]],
+    ["failed", [new PipelineError("unavailable", "500")]],
+  ])("as %s is told of, with its pages", async (outcome, failures) => {
+    const { runs, run } = await claimed();
+    const attempts: EndedAttempt[] = [];
+    const pages: PageResult[] = [];
+    const onPage = (page: PageResult) => void pages.push(page);
+    const options = { ...told(attempts), onPage, signal: never };
+    await performRun(run, runs, createFakeSource(...failures), options);
+    expect(attempts).toEqual([{ outcome, ms: expect.any(Number) }]);
+    expect(pages.map(({ users }) => users)).toEqual(outcome === "success" ? [5] : []);
+  });
+
+  test("because it is cancelled, stopped or taken over is told of as that", async () => {
+    const attempts: EndedAttempt[] = [];
+    const cancelled = await claimed();
+    const first = hanging();
+    const cancelling = performRun(cancelled.run, cancelled.runs, first.source, {
+      ...told(attempts),
+      signal: never,
+    });
+    await first.asked;
+    await cancelled.runs.cancel(cancelled.run.id);
+    await cancelling;
+
+    const { runs, run } = await claimed();
+    const stop = new AbortController();
+    const { source, asked } = hanging();
+    const options = { ...told(attempts), signal: stop.signal };
+    const stopping = failureOf(performRun(run, runs, source, options));
+    await asked;
+    stop.abort(stopped());
+    await stopping;
+
+    const lost = await claimed();
+    lost.runs.silence(lost.run.id);
+    await lost.runs.claim("other");
+    const losing = { ...told(attempts), signal: never };
+    await performRun(lost.run, lost.runs, createFakeSource(), losing);
+    expect(attempts.map(({ outcome }) => outcome)).toEqual(["cancelled", "released", "lost"]);
   });
 });
 

@@ -4,10 +4,12 @@ import { PipelineError } from "../../../lib/errors.ts";
 import {
   type Outbox,
   type Publisher,
+  type RelayResult,
   rawToTopic,
   relayOnce,
 } from "../../../lib/flow/raw-to-topic.ts";
 import { silentLog as log } from "../../../lib/log.ts";
+import { sleep } from "../../../lib/sleep.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeOutbox } from "../../fakes/outbox.ts";
 import { createFakePublisher } from "../../fakes/publisher.ts";
@@ -17,6 +19,40 @@ import { apiUsers, record } from "../../users.ts";
 const outboxRows = (payloads: readonly unknown[], first = 1) =>
   payloads.map((payload, at) => ({ raw: first + at, run: 7, version: 1000 + first + at, payload }));
 const refusing = (error: Error): Publisher => ({ publish: () => Promise.reject(error) });
+
+test("a batch that is out of the outbox is told of, with how long each phase took", async () => {
+  const [outbox, stop] = [createFakeOutbox(), new AbortController()];
+  const slow: Outbox = {
+    ...outbox,
+    take: async (limit, handle) => {
+      await sleep(20);
+      const rows = await outbox.take(limit, handle);
+      await sleep(60);
+      return rows;
+    },
+  };
+  const rejection = { path: "", reason: "record: too large" };
+  const topic: Publisher = { publish: () => sleep(40).then(() => [{ index: 1, rejection }]) };
+  outbox.add(...outboxRows([null, ...apiUsers(3)]));
+  const told: RelayResult[] = [];
+  const onBatch = (batch: RelayResult) => {
+    expect(outbox.pending).toEqual([]);
+    told.push(batch);
+  };
+  const started = performance.now();
+  const work = failureOf(rawToTopic(slow, topic, { onBatch, log, signal: stop.signal }));
+  await until(() => told.length > 0);
+  const all = performance.now() - started;
+  stop.abort(new DOMException("stopped", "AbortError"));
+  await work;
+  expect(told).toMatchObject([{ rows: 4, refused: 2 }]);
+  const { take = 0, encode = 0, wait = 0, publish = 0, commit = 0 } = told[0]?.ms ?? {};
+  // Timers may ring a millisecond early.
+  expect(take).toBeGreaterThanOrEqual(19);
+  expect(publish).toBeGreaterThanOrEqual(39);
+  expect(commit).toBeGreaterThanOrEqual(59);
+  expect(take + encode + wait + publish + commit).toBeLessThanOrEqual(all);
+});
 
 describe("one batch", () => {
   test("goes to the topic with key, version, run and raw row", async () => {

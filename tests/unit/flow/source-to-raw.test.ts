@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { pageUsers } from "../../../lib/domain/run.ts";
 import { PipelineError } from "../../../lib/errors.ts";
-import { type Source, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
+import { type PageResult, type Source, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import { silentLog as log } from "../../../lib/log.ts";
+import { sleep } from "../../../lib/sleep.ts";
 import { failureOf } from "../../failure.ts";
 import { createFakeRuns } from "../../fakes/runs.ts";
 import { createFakeSource } from "../../fakes/source.ts";
@@ -39,6 +40,35 @@ describe("a run's pages", () => {
       ...["fetch 3: 1 s- gb", "keep 3"],
     ]);
     expect(runs.pages).toEqual([]);
+  });
+
+  test("are told of when they are kept, with what was in them and how long each phase took", async () => {
+    const { run } = await claimed(3);
+    const told: PageResult[] = [];
+    const inner = createFakeSource();
+    const source: Source = {
+      fetch: async (...ask) => {
+        await sleep(40);
+        const { users, payloads } = await inner.fetch(...ask);
+        return { payloads, users: [...users, "no user"] };
+      },
+    };
+    const store = {
+      commitPage: async () => {
+        expect(told).toEqual([]);
+        await sleep(80);
+      },
+    };
+    const started = performance.now();
+    const onPage = (page: PageResult) => void told.push(page);
+    await sourceToRaw(run, source, store, { notes, onPage, log, signal: never });
+    const all = performance.now() - started;
+    expect(told).toMatchObject([{ users: 4, rejected: 1 }]);
+    const { fetch = 0, judge = 0, commit = 0 } = told[0]?.ms ?? {};
+    // Timers may ring a millisecond early.
+    expect(fetch).toBeGreaterThanOrEqual(39);
+    expect(commit).toBeGreaterThanOrEqual(79);
+    expect(fetch + judge + commit).toBeLessThanOrEqual(all);
   });
 
   test("go on after the last one that is committed", async () => {

@@ -109,6 +109,7 @@ describe("a batch", () => {
 
   test("tells of the versions of the rows written, not of those refused, nor when none was", async () => {
     const [topic, results] = [createFakeTopic(), [] as BatchResult[]];
+    const told: unknown[] = [];
     const [oldest, written, newest] = rows(3);
     if (!oldest || !written || !newest) throw new Error("no rows");
     const huge = (row: typeof written) => ({
@@ -121,8 +122,12 @@ describe("a batch", () => {
       log,
       signal: never,
       now,
-      onBatch: (batch) => void results.push(batch),
+      onBatch: (batch, rows) => {
+        results.push(batch);
+        told.push(rows);
+      },
     });
+    expect(told).toEqual([[written], []]);
     expect(results.map(({ rows, written }) => [rows, written])).toEqual([
       [
         1,
