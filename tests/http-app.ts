@@ -6,10 +6,13 @@ import { type Run, type RunFilter, type RunRequest, seedOf } from "../lib/domain
 import { traceIdOf } from "../lib/domain/trace-context.ts";
 import { PipelineError } from "../lib/errors.ts";
 import { type AppDeps, createApp } from "../lib/http/app.ts";
+import { createPage } from "../lib/http/page.ts";
 import { silentLog } from "../lib/log.ts";
 
 export const json = { "content-type": "application/json" };
 
+/** Bundled once, for all apps of a test file. */
+const page = createPage();
 const midnight = "2026-01-01T00:00:00.000Z";
 const none = { queued: 0, running: 0, success: 0, failed: 0, cancelled: 0, skipped: 0 };
 
@@ -31,6 +34,7 @@ export function testApp(over: Partial<AppDeps> = {}) {
     },
     topic: readConfig({}).topic,
     checks: {},
+    page,
     defaults: { results: 1000, nat: ["gb"] },
     http: { token: "", auth: "on" },
     log: silentLog,

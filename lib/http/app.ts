@@ -8,6 +8,8 @@ import { createEventHub, type EventFeed } from "./event-hub.ts";
 import { guardedApp, type Protection } from "./guards.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { openApiRoute } from "./openapi.ts";
+import { createPage, type Page } from "./page.ts";
+import { pageRoutes } from "./page-routes.ts";
 import { type PipelineDeps, pipelineRoutes } from "./pipeline-routes.ts";
 import { problem } from "./problem.ts";
 import { runRoutes } from "./run-routes.ts";
@@ -21,6 +23,7 @@ export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps
   readonly topic: DocumentedTopic;
   /** Whether its neighbours answer, for `/readyz`. */
   readonly checks: Readiness["checks"];
+  readonly page: Page;
   readonly http: Protection;
   readonly log: Log;
 }
@@ -29,9 +32,9 @@ export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps
 export function createService({
   events: feed,
   ...deps
-}: Omit<AppDeps, "events"> & { readonly events: EventFeed }) {
+}: Omit<AppDeps, "events" | "page"> & { readonly events: EventFeed }) {
   const events = createEventHub({ feed, pipeline: deps.pipeline, log: deps.log });
-  const { fetch } = createApp({ ...deps, events });
+  const { fetch } = createApp({ ...deps, events, page: createPage() });
   return { fetch, run: events.run };
 }
 
@@ -46,6 +49,7 @@ export function createApp(deps: AppDeps): Hono {
   app.route("/", backfillRoutes(deps));
   app.route("/", pipelineRoutes(deps));
   app.route("/", documentRoutes(deps.topic));
+  app.route("/", pageRoutes(deps.page));
   app.route("/", openApiRoute(app, http));
 
   app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));

@@ -32,7 +32,7 @@ export function guardedApp({ token, auth }: Protection): Hono {
   );
   app.use(async (c, next) => {
     await next();
-    c.header("cache-control", "no-store");
+    if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
   });
   app.use(
     methodNotAllowed({
