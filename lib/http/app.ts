@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { IsOpen } from "./auth.ts";
 import { type BackfillRoutesDeps, backfillRoutes } from "./backfill-routes.ts";
 import type { DocumentedTopic } from "./contracts.ts";
 import { documentRoutes } from "./documents.ts";
@@ -15,6 +16,8 @@ import { problem } from "./problem.ts";
 import { runRoutes } from "./run-routes.ts";
 import { type RunRoutesDeps, runsRoutes } from "./runs-routes.ts";
 import { type ScheduleDesk, scheduleRoutes } from "./schedule-routes.ts";
+import { createSessions } from "./session.ts";
+import { sessionRoutes } from "./session-routes.ts";
 
 /** What the routes show and change. */
 export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps {
@@ -41,8 +44,10 @@ export function createService({
 /** The HTTP API of the service. Listens to nothing. */
 export function createApp(deps: AppDeps): Hono {
   const { http, log } = deps;
-  const app = guardedApp(http);
+  const sessions = createSessions(http.token);
+  const app = guardedApp(http, { sessions, isOpen: isSignIn });
   app.route("/", healthRoutes(deps));
+  app.route("/", sessionRoutes(http.token, sessions));
   app.route("/", runsRoutes(deps));
   app.route("/", runRoutes(deps));
   app.route("/", scheduleRoutes(deps.schedule));
@@ -65,6 +70,12 @@ export function createApp(deps: AppDeps): Hono {
     return problem(c, { status: 500, title: "A fault of ours; the log says more" });
   });
   return app;
+}
+
+/** What a browser needs before it is signed in: the page without any data, and the way to sign in. */
+function isSignIn({ method, path }: Parameters<IsOpen>[0]): boolean {
+  if (path === "/api/session") return true;
+  return (method === "GET" || method === "HEAD") && /^\/(assets\/[\w.-]+)?$/.test(path);
 }
 
 /** What a flow refuses because of how things stand, or because of what was asked. */

@@ -1,13 +1,29 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { HonoRequest, MiddlewareHandler } from "hono";
+import type { Context, HonoRequest, MiddlewareHandler } from "hono";
 import { problem } from "./problem.ts";
+import type { Sessions } from "./session.ts";
 
-/** Without a token nothing is asked for; with one, all but the health checks need it. */
-export function bearerToken(token: string): MiddlewareHandler {
+/** What needs no token: the health checks, and what a port says besides. */
+export type IsOpen = (request: { readonly method: string; readonly path: string }) => boolean;
+
+export interface Access {
+  /** Empty: nothing is asked for. */
+  readonly token: string;
+  /** Absent where no browser is let in. */
+  readonly sessions?: Sessions | undefined;
+  readonly isOpen?: IsOpen | undefined;
+}
+
+/** With a token all but what is open needs it, or a session that it was given for. */
+export function tokenOrSession({ token, sessions, isOpen }: Access): MiddlewareHandler {
   return async (c, next) => {
-    const open = token === "" || c.req.path === "/healthz" || c.req.path === "/readyz";
-    const given = c.req.header("authorization")?.match(/^Bearer +(\S+)$/i)?.[1] ?? "";
-    if (open || equal(given, token)) return next();
+    const { path } = c.req;
+    const check = path === "/healthz" || path === "/readyz";
+    if (token === "" || check || isOpen?.(c.req) || hasBearer(c, token)) return next();
+    if (await sessions?.holds(c)) {
+      if (isSafe(c.req) || isFromBrowser(c.req)) return next();
+      return problem(c, { status: 403, title: "No browser sends a session without its origin" });
+    }
     c.header("www-authenticate", "Bearer");
     return problem(c, {
       status: 401,
@@ -15,6 +31,11 @@ export function bearerToken(token: string): MiddlewareHandler {
       detail: "send it as: Authorization: Bearer <API_TOKEN>",
     });
   };
+}
+
+/** True when the request carries the token. */
+export function hasBearer(c: Context, token: string): boolean {
+  return equal(c.req.header("authorization")?.match(/^Bearer +(\S+)$/i)?.[1] ?? "", token);
 }
 
 /**
@@ -41,8 +62,7 @@ export function knownHostOnly({ loopback }: { readonly loopback: boolean }): Mid
  */
 export function sameOriginOnly(): MiddlewareHandler {
   return async (c, next) => {
-    const reads = ["GET", "HEAD", "OPTIONS"].includes(c.req.method);
-    if (reads || isSameOrigin(c.req)) return next();
+    if (isSafe(c.req) || isSameOrigin(c.req)) return next();
     return problem(c, { status: 403, title: "Asked for by a page of another origin" });
   };
 }
@@ -58,13 +78,23 @@ function isSameOrigin(request: HonoRequest): boolean {
   return origin === undefined || URL.parse(origin)?.host === request.header("host");
 }
 
+/** Changes nothing. */
+function isSafe({ method }: HonoRequest): boolean {
+  return ["GET", "HEAD", "OPTIONS"].includes(method);
+}
+
+/** Browsers say where a request that changes something comes from. */
+function isFromBrowser(request: HonoRequest): boolean {
+  return ["sec-fetch-site", "origin"].some((name) => request.header(name) !== undefined);
+}
+
 /** True for names and addresses that lead to this machine alone. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** Compares in constant time: digests are of one length, whatever was given. */
-function equal(a: string, b: string): boolean {
+export function equal(a: string, b: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { secureHeaders } from "hono/secure-headers";
 import type { Config } from "../config.ts";
-import { bearerToken, knownHostOnly, sameOriginOnly } from "./auth.ts";
+import { type Access, knownHostOnly, sameOriginOnly, tokenOrSession } from "./auth.ts";
 import { boundedBody } from "./body.ts";
 import { problem } from "./problem.ts";
 
@@ -12,9 +12,13 @@ export type Protection = Pick<Config["http"], "token" | "auth">;
 /**
  * An app without routes, for every port alike: every answer, errors too, carries the headers that
  * keep browsers from misusing it, and no route hears a request that has another origin, a wrong
- * host, no token where one is needed, or a body that is too large or too slow.
+ * host, no token where one is needed, or a body that is too large or too slow. A port that browsers
+ * sign in at says which sessions it knows, and what else is open.
  */
-export function guardedApp({ token, auth }: Protection): Hono {
+export function guardedApp(
+  { token, auth }: Protection,
+  browsers: Pick<Access, "sessions" | "isOpen"> = {},
+): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     await next();
@@ -46,7 +50,7 @@ export function guardedApp({ token, auth }: Protection): Hono {
   // With `off` something in front decides who may call, and under which name.
   app.use(knownHostOnly({ loopback: token === "" && auth !== "off" }));
   app.use(sameOriginOnly());
-  app.use(bearerToken(token));
+  app.use(tokenOrSession({ token, ...browsers }));
   app.use(boundedBody());
   return app;
 }

@@ -139,7 +139,22 @@ describe("a page of another origin", () => {
 
 describe("where a token is needed", () => {
   const paths = [
-    ...["/api/runs", "/api/schedule", "/nothing", "/metrics", "/", "//healthz", "/healthz/"],
+    ...["/api/runs", "/api/schedule", "/nothing", "/metrics", "//healthz", "/healthz/", "//"],
+    ...[
+      "/api/events",
+      "/docs",
+      "/openapi.json",
+      "/api/session/",
+      "/api/session/../runs",
+      "/assets",
+    ],
+    ...[
+      "/assets/../api/runs",
+      "/assets/%2e%2e/api/runs",
+      "/assets/x/y",
+      "/assets//",
+      "/index.html",
+    ],
     ...["/healthz/../api/schedule", "/healthz/%2e%2e/api/schedule", "/healthz%2f..%2fapi"],
     ...["/HEALTHZ", "/healthz;x", "/api/../api/schedule", `/api/runs?token=${token}`],
     ...[`/api/runs?access_token=${token}`, `/api/runs?api_token=${token}`],
@@ -152,6 +167,22 @@ describe("where a token is needed", () => {
         expect(answer.headers["www-authenticate"]).toBe("Bearer");
         expect(answer.body).not.toContain(token);
       }
+    }
+  });
+
+  test("the dashboard's files are open to read, on the service's port alone", async () => {
+    for (const path of ["/", "/assets/nothing.js"]) {
+      const page = service({ token, auth: "on" }).url;
+      const read = await rawHttp(page, request(`GET ${path}`, ["Host: any.example"]));
+      expect(read.status).toBe(path === "/" ? 200 : 404);
+      expect(read.body).not.toContain(token);
+      for (const method of ["POST", "DELETE", "OPTIONS"]) {
+        const answer = await rawHttp(page, request(`${method} ${path}`, ["Host: any.example"]));
+        expect([path, method, answer.status]).toEqual([path, method, 401]);
+      }
+      const port = consumer({ token, auth: "on" });
+      const other = await rawHttp(port, request(`GET ${path}`, ["Host: any.example"]));
+      expect(other.status).toBe(401);
     }
   });
 

@@ -14,7 +14,7 @@ test("the document names every route that README names, and its version of OpenA
   expect(document.openapi).toBe("3.1.0");
   const readme = await Bun.file(new URL("../../../README.md", import.meta.url)).text();
   const named = [...readme.matchAll(/^\| .*$/gm)].flatMap(([row]) =>
-    [...row.matchAll(/`(GET|POST|PATCH) (\/[\w./]*)/g)].map(
+    [...row.matchAll(/`(GET|POST|PATCH|DELETE) (\/[\w./]*)/g)].map(
       ([, method, path]) => `${method} ${path}`,
     ),
   );
