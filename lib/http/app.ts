@@ -1,23 +1,20 @@
 import type { Hono } from "hono";
-import { PipelineError } from "../errors.ts";
+import { messageChain, PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { IsOpen } from "./auth.ts";
 import { type BackfillRoutesDeps, backfillRoutes } from "./backfill-routes.ts";
+import { browserApp } from "./browser-app.ts";
 import type { DocumentedTopic } from "./contracts.ts";
 import { documentRoutes } from "./documents.ts";
 import { createEventHub, type EventFeed } from "./event-hub.ts";
-import { guardedApp, type Protection } from "./guards.ts";
-import { healthRoutes, type Readiness } from "./health.ts";
+import type { Protection } from "./guards.ts";
+import type { Readiness } from "./health.ts";
 import { openApiRoute } from "./openapi.ts";
 import { createPage, type Page } from "./page.ts";
-import { pageRoutes } from "./page-routes.ts";
 import { type PipelineDeps, pipelineRoutes } from "./pipeline-routes.ts";
 import { problem } from "./problem.ts";
 import { runRoutes } from "./run-routes.ts";
 import { type RunRoutesDeps, runsRoutes } from "./runs-routes.ts";
 import { type ScheduleDesk, scheduleRoutes } from "./schedule-routes.ts";
-import { createSessions } from "./session.ts";
-import { sessionRoutes } from "./session-routes.ts";
 
 /** What the routes show and change. */
 export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps {
@@ -37,24 +34,28 @@ export function createService({
   ...deps
 }: Omit<AppDeps, "events" | "page"> & { readonly events: EventFeed }) {
   const events = createEventHub({ feed, pipeline: deps.pipeline, log: deps.log });
-  const { fetch } = createApp({ ...deps, events, page: createPage() });
-  return { fetch, run: events.run };
+  const page = createPage();
+  const { fetch } = createApp({ ...deps, events, page });
+  const run = async (signal: AbortSignal) => {
+    // Beside the work, so that the first who looks does not wait for it.
+    const bundled = page.files().catch((error: unknown) => {
+      deps.log.error({ reason: messageChain(error).join(": ") }, "no dashboard");
+    });
+    await Promise.all([events.run(signal), bundled]);
+  };
+  return { fetch, run };
 }
 
 /** The HTTP API of the service. Listens to nothing. */
 export function createApp(deps: AppDeps): Hono {
   const { http, log } = deps;
-  const sessions = createSessions(http.token);
-  const app = guardedApp(http, { sessions, isOpen: isSignIn });
-  app.route("/", healthRoutes(deps));
-  app.route("/", sessionRoutes(http.token, sessions));
+  const app = browserApp(deps, deps.page);
   app.route("/", runsRoutes(deps));
   app.route("/", runRoutes(deps));
   app.route("/", scheduleRoutes(deps.schedule));
   app.route("/", backfillRoutes(deps));
   app.route("/", pipelineRoutes(deps));
   app.route("/", documentRoutes(deps.topic));
-  app.route("/", pageRoutes(deps.page));
   app.route("/", openApiRoute(app, http));
 
   app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));
@@ -70,12 +71,6 @@ export function createApp(deps: AppDeps): Hono {
     return problem(c, { status: 500, title: "A fault of ours; the log says more" });
   });
   return app;
-}
-
-/** What a browser needs before it is signed in: the page without any data, and the way to sign in. */
-function isSignIn({ method, path }: Parameters<IsOpen>[0]): boolean {
-  if (path === "/api/session") return true;
-  return (method === "GET" || method === "HEAD") && /^\/(assets\/[\w.-]+)?$/.test(path);
 }
 
 /** What a flow refuses because of how things stand, or because of what was asked. */

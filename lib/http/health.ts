@@ -51,18 +51,11 @@ export function healthRoutes(readiness: Readiness): Hono {
   return app;
 }
 
-/** The whole of a port where nothing but the checks is served: ever, or for the moment. */
-export function createHealth(
-  readiness: Readiness,
-  { forTheMoment = false }: { readonly forTheMoment?: boolean } = {},
-): Hono {
+/** The whole of a port where nothing but the checks is served. */
+export function createHealth(readiness: Readiness): Hono {
   const app = guardedApp(readiness.http);
   app.route("/", healthRoutes(readiness));
-  app.notFound((c) =>
-    forTheMoment
-      ? problem(c, { status: 503, title: "Not ready" })
-      : problem(c, { status: 404, title: "No such page", detail: c.req.path }),
-  );
+  app.notFound((c) => problem(c, { status: 404, title: "No such page", detail: c.req.path }));
   return app;
 }
 

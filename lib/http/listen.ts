@@ -1,9 +1,13 @@
+import type { Hono } from "hono";
 import type { Config } from "../config.ts";
 import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { sleep } from "../sleep.ts";
 import { isLoopback } from "./auth.ts";
-import { createHealth } from "./health.ts";
+import { browserApp } from "./browser-app.ts";
+import { createHealth, type Readiness } from "./health.ts";
+import { createPage } from "./page.ts";
+import { problem } from "./problem.ts";
 
 /** What a server answers with: a Hono app is one. */
 export interface Handler {
@@ -38,9 +42,9 @@ export interface Place {
 }
 
 /**
- * Listens at once, with the checks alone, so that what a start waits for can be asked of it. What
- * it serves then is served until that is disposed; after it the checks alone again. Refuses to be
- * reachable from other machines without protection.
+ * Listens at once, with the checks and the dashboard's frame alone, so that what a start waits for
+ * can be asked of it. What it serves then is served until that is disposed; after it the same again.
+ * Refuses to be reachable from other machines without protection.
  */
 export function listenEarly(
   config: Config["http"],
@@ -48,9 +52,7 @@ export function listenEarly(
   log: Log,
 ): Listening {
   requireProtection(config);
-  const readiness = { log, checks: {}, http: config };
-  const health = createHealth(readiness, { forTheMoment: true });
-  const server = listen(health, {
+  const server = listen(createStart({ log, checks: {}, http: config }, setting), {
     host: config.host,
     port: setting === "PORT" ? config.port : config.consumerPort,
     setting,
@@ -72,6 +74,14 @@ export function listenEarly(
       };
     },
   };
+}
+
+/** What is served until a process has all it needs: browsers see there what it waits for. */
+function createStart(readiness: Readiness, setting: "PORT" | "CONSUMER_PORT"): Hono {
+  const browsers = setting === "PORT";
+  const app = browsers ? browserApp(readiness, createPage()) : createHealth(readiness);
+  app.notFound((c) => problem(c, { status: 503, title: "Not ready" }));
+  return app;
 }
 
 /** Listens until disposed, which lets running requests end. */

@@ -13,7 +13,7 @@ const routes: readonly Route[] = [
   {
     path: "/",
     title: () => "Overview",
-    load: async () => (await import("./overview.ts")).overview,
+    load: async () => (await import("./overview/overview.ts")).overview,
   },
 ];
 

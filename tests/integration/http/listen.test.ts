@@ -78,6 +78,10 @@ test("a port is open from the start, and says that the service is not ready unti
   expect(await get("/healthz")).toBe(200);
   expect(await get("/readyz")).toBe(503);
   expect(await get("/hello")).toBe(503);
+  expect(await get("/api/runs")).toBe(503);
+  // Browsers see there what it waits for.
+  expect(await get("/")).toBe(200);
+  expect(await get("/api/session")).toBe(200);
   {
     using _ = server.serve(hello);
     expect(await get("/hello")).toBe(200);

@@ -45,7 +45,7 @@ describe("the page", () => {
   });
 
   test("writes text, never HTML", async () => {
-    const paths = [...new Bun.Glob("*.ts").scanSync(folder)];
+    const paths = [...new Bun.Glob("**/*.ts").scanSync(folder)];
     expect(paths.length).toBeGreaterThan(10);
     for (const path of paths) {
       const source = await Bun.file(join(folder, path)).text();

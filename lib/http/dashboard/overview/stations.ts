@@ -3,9 +3,9 @@ import {
   type Station,
   type StationHealth,
   stations as stationNames,
-} from "../../domain/pipeline.ts";
-import { h, mark, say } from "./dom.ts";
-import { duration, rate, shortCount } from "./format.ts";
+} from "../../../domain/pipeline.ts";
+import { h, mark, say } from "../dom.ts";
+import { duration, rate, shortCount } from "../format.ts";
 
 const titles = {
   source: ["API", "randomuser.me"],

@@ -1,0 +1,68 @@
+import { isTrouble } from "./api.ts";
+import { type Child, fill, h } from "./dom.ts";
+import type { Live } from "./live.ts";
+import { failed, loading } from "./parts.ts";
+
+export interface Asking<Answer> {
+  /** "the newest users", for those who hear the page. */
+  readonly what: string;
+  readonly ask: () => Promise<Answer>;
+  /** Shows the answer: the first one, and each later one. Gives what to put in place, or what is there. */
+  readonly show: (answer: Answer) => Child;
+  /** The room to keep until there is an answer, so that nothing moves then. */
+  readonly height?: string;
+  readonly live: Live;
+  readonly signal: AbortSignal;
+}
+
+export interface Asked<Answer> {
+  readonly element: HTMLElement;
+  /** Asks anew; what is shown stays until there is an answer. */
+  again(): Promise<void>;
+  /** Shows an answer that has come on another way. */
+  take(answer: Answer): void;
+}
+
+/**
+ * A place that shows what the service answers: loading, the answer, or what is wrong. Asks anew when
+ * events were missed, and, where there was no answer, as soon as the connection is back.
+ */
+export function asked<Answer>(asking: Asking<Answer>): Asked<Answer> {
+  const { what, ask, show, height, live, signal } = asking;
+  const element = h("div", { css: { "min-height": height ?? "auto" } }, loading(what, height));
+  let shown: Child;
+  let fault: unknown;
+  let newest = 0;
+
+  const take = (answer: Answer) => {
+    fault = undefined;
+    const now = show(answer);
+    if (now === shown && element.firstChild === now) return;
+    shown = now;
+    fill(element, now);
+  };
+  const again = async () => {
+    newest += 1;
+    const mine = newest;
+    try {
+      const answer = await ask();
+      // A later question is answered by its own answer.
+      if (mine === newest && !signal.aborted) take(answer);
+    } catch (error) {
+      if (!isTrouble(error, signal) || mine !== newest) return;
+      fault = error;
+      shown = undefined;
+      fill(element, failed(error, again));
+    }
+  };
+  live.on("resync", () => void again(), signal);
+  live.on(
+    "connection",
+    ({ state }) => {
+      if (state === "live" && fault !== undefined) void again();
+    },
+    signal,
+  );
+  void again();
+  return { element, again, take };
+}
