@@ -5,6 +5,13 @@ export interface Waits {
   now(): readonly Waiting[];
   /** How many failures there were in all. */
   failures(): number;
+  /** The last of them, over or not. */
+  last(): Failure | undefined;
+}
+
+export interface Failure {
+  readonly reason: string;
+  readonly at: Date;
 }
 
 export interface Wait {
@@ -22,6 +29,7 @@ export interface Waiting {
 export function createWaits(now: () => Date = () => new Date()): Waits {
   const waits = new Set<{ what: string; reason: string; since: Date }>();
   let failures = 0;
+  let last: Failure | undefined;
   return {
     begin: (what, reason) => {
       const wait = { what, reason, since: now() };
@@ -30,6 +38,7 @@ export function createWaits(now: () => Date = () => new Date()): Waits {
         failed: (latest) => {
           failures += 1;
           wait.reason = latest;
+          last = { reason: latest, at: now() };
         },
         over: () => waits.delete(wait),
       };
@@ -40,5 +49,6 @@ export function createWaits(now: () => Date = () => new Date()): Waits {
       return [...oldest.values()];
     },
     failures: () => failures,
+    last: () => last,
   };
 }

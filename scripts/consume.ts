@@ -1,4 +1,6 @@
+import { hostname } from "node:os";
 import { PipelineError } from "../lib/errors.ts";
+import { createConsumerFigures } from "../lib/flow/consumer-figures.ts";
 import { type BatchResult, topicToSink } from "../lib/flow/topic-to-sink.ts";
 import { createHealth } from "../lib/http/health.ts";
 import { listenEarly } from "../lib/http/listen.ts";
@@ -25,28 +27,35 @@ await run(command, async ({ config, log, options, signal }) => {
   await using server = drain ? undefined : listenEarly(config.http, "CONSUMER_PORT", log);
   await using sink = await openSink(config.sink, { log, signal });
   await using letters = await openDeadLetters(config.topic, { log, signal });
-  await using topic = await openConsumer(config.topic, { log, signal, drain });
+  const figures = createConsumerFigures({ ...self(), log, now });
+  await using topic = await openConsumer(config.topic, { log, signal, drain, says: figures.now });
   const checks = { "the store": sink.ping };
   using _ = server?.serve(createHealth({ log, checks, http: config.http }));
 
   using progress = createProgress({ label: "consume", unit: "records" });
   const started = performance.now();
-  const total = { records: 0, rows: 0, deadLetters: 0 };
   const onBatch = (batch: BatchResult) => {
-    total.records += batch.records;
-    total.rows += batch.rows;
-    total.deadLetters += batch.deadLetters;
-    if (drain) progress.show(total.records);
+    figures.add(batch);
+    if (drain) progress.show(figures.total.records);
     log.debug({ ...batch }, "batch written");
   };
-  await topicToSink(topic, sink, letters, { log, signal, now: () => new Date(), onBatch });
+  await topicToSink(topic, sink, letters, { log, signal, now, onBatch });
   if (!drain) return 0;
   signal.throwIfAborted();
   const seconds = (performance.now() - started) / 1000;
+  const { total } = figures;
   const done = { ...total, seconds, rowsPerSecond: Math.round(total.rows / seconds) };
   process.stdout.write(json ? `${JSON.stringify(done)}\n` : drainText(done));
   return 0;
 });
+
+const now = () => new Date();
+
+/** This process, as others see it. */
+function self() {
+  const worker = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
+  return { worker, memory: () => process.memoryUsage.rss() };
+}
 
 type Drained = Record<"records" | "rows" | "deadLetters" | "seconds" | "rowsPerSecond", number>;
 

@@ -157,16 +157,17 @@ function createAlive() {
   };
 }
 
-/** Since when there has been work, and none of it was done. */
+/** Since when there has been work, and none of it was done; null when some was, or there is none. */
 function createIdle() {
   let since: Date | null = null;
-  let before: number | undefined;
+  let before: { readonly done: number; readonly left: number } | undefined;
   return {
     since: (at: Date, done: number | undefined, left: number | undefined): Date | null => {
       if (done === undefined || left === undefined) return since;
-      since = left === 0 || done !== before ? null : (since ?? at);
-      before = done;
-      return since;
+      const isIdle = left > 0 && before?.done === done && before.left > 0;
+      if (!isIdle || since === null) since = left > 0 ? at : null;
+      before = { done, left };
+      return isIdle ? since : null;
     },
   };
 }

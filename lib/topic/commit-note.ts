@@ -23,7 +23,7 @@ export function noteText(topicId: string, consumer?: ConsumerFigures): string {
 }
 
 export function readNote(text: string): CommitNote {
-  const [, topicId, json] = /^(\S+)(?: (\{.*\}))?$/s.exec(text) ?? [];
+  const [, topicId, json] = /^(\S+)(?: (.*))?$/s.exec(text) ?? [];
   return { topicId, consumer: json === undefined ? undefined : figuresIn(json) };
 }
 

@@ -1,6 +1,8 @@
 import type { KafkaConsumer } from "@confluentinc/kafka-javascript";
+import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import type { Log } from "../log.ts";
-import type { Offsets } from "./offsets.ts";
+import { noteText } from "./commit-note.ts";
+import type { CommitOffset, Offsets } from "./offsets.ts";
 
 /**
  * Commits by hand. What the client calls a commit only sends it: the answer comes while polling.
@@ -14,31 +16,84 @@ export interface Commits {
   send(client: KafkaConsumer): void;
 }
 
+export interface SpeechOptions {
+  /** What the consumer says of itself. */
+  readonly says?: (() => ConsumerFigures) | undefined;
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs?: () => number;
+}
+
 /** An answer that has not come after this was lost. */
 const answerMs = 10_000;
 
-export function createCommits(offsets: Offsets, log: Log): Commits {
+/**
+ * With `says`, the first partition of each commit also carries what the consumer says of itself;
+ * where there is nothing to commit, one partition is committed again as it is to say it.
+ */
+export function createCommits(
+  offsets: Offsets,
+  log: Log,
+  { says, nowMs = () => performance.now() }: SpeechOptions = {},
+): Commits {
   let sentAt: number | undefined;
+  const speech = createSpeech({ says, nowMs });
   return {
     follow: (client, onCommitted = () => {}) => {
       sentAt = undefined;
       client.on("offset.commit", (error, partitions) => {
         sentAt = undefined;
-        if (error) log.debug({ reason: error.message }, "offsets not committed, trying again");
-        else offsets.committed(partitions);
-        if (!error) onCommitted();
+        if (error) {
+          speech.refused();
+          log.debug({ reason: error.message }, "offsets not committed, trying again");
+          return;
+        }
+        offsets.committed(partitions);
+        onCommitted();
       });
     },
     send: (client) => {
-      if (sentAt !== undefined && performance.now() - sentAt < answerMs) return;
+      if (sentAt !== undefined && nowMs() - sentAt < answerMs) return;
       const toCommit = offsets.uncommitted();
-      if (toCommit.length === 0) return;
+      if (toCommit.length === 0 && speech.isDue()) toCommit.push(...offsets.standing());
+      const [first] = toCommit;
+      if (first === undefined) return;
+      toCommit[0] = speech.on(first);
       try {
         client.commit(toCommit);
-        sentAt = performance.now();
+        sentAt = nowMs();
       } catch (error) {
         log.debug({ reason: String(error) }, "offsets not sent, trying again");
       }
+    },
+  };
+}
+
+/** While there is work, something new is said so often. */
+const sayMs = 1000;
+/**
+ * And so often when there is none, to be known to be there. After a commit that was refused the
+ * next ones go without it for as long: it may be the reason, where the broker takes less
+ * (`offset.metadata.max.bytes`), and must never hold up the others.
+ */
+const idleMs = 5000;
+
+function createSpeech({ says, nowMs }: Required<SpeechOptions>) {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  let silentUntil = Number.NEGATIVE_INFINITY;
+  let said: ConsumerFigures | undefined;
+  const isSilent = () => says === undefined || nowMs() < silentUntil;
+  return {
+    isDue: () => !isSilent() && nowMs() - saidAt >= idleMs,
+    on: (commit: CommitOffset): CommitOffset => {
+      if (isSilent()) return commit;
+      if (nowMs() - saidAt >= sayMs) {
+        said = says?.();
+        saidAt = nowMs();
+      }
+      return { ...commit, metadata: noteText(commit.metadata, said) };
+    },
+    refused: () => {
+      if (says) silentUntil = nowMs() + idleMs;
     },
   };
 }

@@ -1,13 +1,13 @@
 import type { Config } from "../config.ts";
 import type { RecordSource } from "../flow/topic-to-sink.ts";
 import { ensureTopics, type TopicOptions } from "./kafka.ts";
-import { joinGroup, type Member } from "./member.ts";
+import { joinGroup, type Member, type MemberOptions } from "./member.ts";
 import { readOn } from "./read-on.ts";
 import { endOffsets, reached } from "./watermarks.ts";
 
 export interface Consumer extends RecordSource, AsyncDisposable {}
 
-export interface ConsumerOptions extends TopicOptions {
+export interface ConsumerOptions extends MemberOptions {
   /** Records handed over at once, at most. */
   readonly batchRecords?: number;
   /**
@@ -26,11 +26,11 @@ const lookMs = 1000;
  */
 export async function openConsumer(
   config: Config["topic"],
-  { log, signal, batchRecords, drain = false }: ConsumerOptions,
+  { log, signal, batchRecords, drain = false, says }: ConsumerOptions,
 ): Promise<Consumer> {
   await ensureTopics(config, { log, signal });
   await using opening = new AsyncDisposableStack();
-  const member = opening.use(await joinGroup(config, { log, signal }));
+  const member = opening.use(await joinGroup(config, { log, signal, ...(says ? { says } : {}) }));
   const isDrained = drain ? await drainedAt(member, config, { log, signal }) : undefined;
   const owned = opening.move();
   return {

@@ -1,5 +1,6 @@
 import type { KafkaConsumer } from "@confluentinc/kafka-javascript";
 import type { Config } from "../config.ts";
+import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import type { ReceivedRecord } from "../domain/event.ts";
 import { type Batches, loadBatches } from "../native/batches.ts";
 import { loadKafkaClient } from "../native/load.ts";
@@ -28,7 +29,10 @@ export interface Member extends AsyncDisposable {
   /** Fetches nothing until `resume`; polling goes on. */
   pause(): void;
   resume(): void;
-  /** Sends what is dealt with and not committed, if no commit is on its way. */
+  /**
+   * Sends what is dealt with and not committed, if no commit is on its way, with what the consumer
+   * says of itself; that also when there is nothing to commit, every few seconds.
+   */
   commit(): void;
   /** Polls on, giving no records, until all is committed; not for ever, and it never rejects. */
   settle(): Promise<void>;
@@ -48,8 +52,13 @@ const pollMs = 200;
 const settleMs = 5000;
 const settlePollMs = 20;
 
+export interface MemberOptions extends TopicOptions {
+  /** What the consumer says of itself, asked once a second at most. */
+  readonly says?: () => ConsumerFigures;
+}
+
 /** Joins the group; waits for Kafka as long as it is down. */
-export async function joinGroup(config: Config["topic"], options: TopicOptions): Promise<Member> {
+export async function joinGroup(config: Config["topic"], options: MemberOptions): Promise<Member> {
   const { log, signal } = options;
   const topic = config.name;
   await using opening = new AsyncDisposableStack();
@@ -112,16 +121,16 @@ interface Joined {
   leave(): Promise<void>;
 }
 
-interface JoinOptions extends TopicOptions {
+interface JoinOptions extends MemberOptions {
   readonly offsets: Offsets;
   readonly starts: Starts;
 }
 
 async function joined(config: Config["topic"], options: JoinOptions): Promise<Joined> {
-  const { offsets, starts, log, signal } = options;
+  const { offsets, starts, log, signal, says } = options;
   const kafka = await loadKafkaClient();
   const batches = await loadBatches();
-  const commits = createCommits(offsets, log);
+  const commits = createCommits(offsets, log, { says });
   const what = `Kafka at ${config.brokers.join(",")}`;
   return await retry(
     async () => {

@@ -46,6 +46,8 @@ export interface Offsets {
   /** The ends count of the partitions of which all that was handed over is dealt with. */
   reachedEnds(): void;
   uncommitted(): CommitOffset[];
+  /** Of one of its partitions, if it has any, what is committed, or where it was begun to be read. */
+  standing(): readonly CommitOffset[];
   committed(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
   /** Whether all that was handed over of these partitions is dealt with and committed. */
   settled(partitions: readonly Partition[]): boolean;
@@ -62,6 +64,8 @@ interface Owned {
   readonly topicId: string;
   /** The next one to be handed over. */
   expected: number;
+  /** Where it was begun to be read. */
+  readonly start: number;
   /** Batches of it that are handed over and not dealt with. */
   busy: number;
   next: number;
@@ -80,7 +84,8 @@ export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {
     assigned: (starts) => {
       for (const { partition, offset, topicId } of starts) {
         owned.set(partition, {
-          ...{ topicId, expected: offset, busy: 0, next: -1, committed: -1, end: -1 },
+          ...{ topicId, expected: offset, start: offset, busy: 0 },
+          ...{ next: -1, committed: -1, end: -1 },
         });
       }
     },
@@ -132,6 +137,12 @@ export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {
         .map(([partition, { next, topicId }]) => ({
           ...{ topic, partition, offset: next, metadata: topicId },
         })),
+    standing: () => {
+      const [first] = owned;
+      if (first === undefined) return [];
+      const [partition, { committed, start, topicId }] = first;
+      return [{ topic, partition, offset: Math.max(committed, start), metadata: topicId }];
+    },
     committed: (offsets) => {
       for (const { partition, offset } of offsets) {
         const holding = owned.get(partition);

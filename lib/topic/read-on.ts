@@ -144,7 +144,7 @@ interface StayingOptions {
 /**
  * Waits for the work on a batch. A member that stops polling is expelled from its
  * group, so when it takes long all partitions are paused and polling goes on, to hear of
- * rebalances. What it gives nevertheless, of a partition gained at that moment, is started early.
+ * rebalances, and to say that it waits. What it gives nevertheless, of a partition gained at that moment, is started early.
  */
 async function stayingInGroup(
   member: Reading,
@@ -153,8 +153,10 @@ async function stayingInGroup(
 ): Promise<void> {
   if (await settlesWithin(work, pauseAfterMs)) return;
   member.pause();
-  do onEarly(await member.poll(1).catch(() => []));
-  while (!(await settlesWithin(work, pauseAfterMs)));
+  do {
+    onEarly(await member.poll(1).catch(() => []));
+    member.commit();
+  } while (!(await settlesWithin(work, pauseAfterMs)));
   member.resume();
 }
 

@@ -153,8 +153,8 @@ export const mutants: readonly Mutant[] = [
   {
     step: "what is polled meanwhile is handled next",
     file: "lib/topic/read-on.ts",
-    find: "do onEarly(await member.poll(1).catch(() => []));",
-    replace: "do await member.poll(1).catch(() => []);",
+    find: "onEarly(await member.poll(1).catch(() => []));",
+    replace: "await member.poll(1).catch(() => []);",
     tests: [unit("topic/read-on")],
   },
   {

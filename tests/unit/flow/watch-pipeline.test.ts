@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { ConsumerFigures } from "../../../lib/domain/consumer-figures.ts";
 import { PipelineError } from "../../../lib/errors.ts";
 import {
   type RawFigures,
@@ -13,22 +14,29 @@ const runs = { queued: 0, running: 1, success: 0, failed: 0, cancelled: 0, skipp
 const source = { up: null, since: null, lastError: null };
 const raw = { rows: 10, rejected: 1, pending: 4, oldestPendingSeconds: 0.5 };
 
+const consumer: ConsumerFigures = {
+  ...{ worker: "well", at: start, startedAt: start, memoryBytes: 1e8 },
+  ...{ records: 2, rows: 1, deadLetters: 1, newestRowAt: "1970-01-01T00:00:01.000Z" },
+  ...{ batchRows: null, writeMs: null, endToEndMs: null, waiting: null, lastError: null },
+};
+
 /** A pipeline of made-up figures, at a made-up time. */
 function watched() {
-  const state = { ms: 0, received: 100, consumed: 30, written: 50, asked: 0 };
+  const consumers: ConsumerFigures[] = [];
+  const state = { ms: 0, received: 100, consumed: 30, written: 50, asked: 0, consumers };
   const figures = {
     raw: (): Promise<RawFigures> => {
       state.asked += 1;
       return Promise.resolve({ runs, raw, received: state.received, source });
     },
     topic: (): Promise<TopicFigures> => {
-      const { written, consumed } = state;
+      const { written, consumed, consumers } = state;
       const table = { consumed, lag: written - consumed };
       return Promise.resolve({
         topic: { records: 50, deadLetters: 2 },
         table,
         written,
-        consumers: [],
+        consumers,
       });
     },
   };
@@ -127,6 +135,46 @@ describe("the pipeline", () => {
       stations: { raw: { ...down, up: true, since: "1970-01-01T00:00:01.000Z" } },
       stuck: null,
     });
+  });
+
+  test("has the consumers that go on saying something, whatever their clocks say", async () => {
+    const { now, state } = watched();
+    const says = (worker: string, seconds: number) => ({
+      ...consumer,
+      ...{ worker, at: new Date(seconds * 1000).toISOString() },
+    });
+    const alive = async (ms: number, ...consumers: ConsumerFigures[]) => {
+      Object.assign(state, { ms, consumers });
+      return (await now()).consumers?.map(({ worker }) => worker);
+    };
+    expect(await alive(100_000, says("now", 99), says("long ago", 80))).toEqual(["now"]);
+    expect(await alive(110_000, says("now", 100), says("long ago", 81))).toEqual([
+      ...["now", "long ago"],
+    ]);
+    expect(await alive(124_000, says("now", 101), says("long ago", 81))).toEqual([
+      ...["now", "long ago"],
+    ]);
+    expect(await alive(125_000, says("now", 102), says("long ago", 81))).toEqual(["now"]);
+  });
+
+  test("knows of the newest row and of the table what consumers say", async () => {
+    const { now, state } = watched();
+    const wait = { what: "the table", reason: "no node answers", since: start };
+    const lastError = { at: start, message: "no node answers" };
+    const ill = { ...consumer, worker: "ill", waiting: wait, lastError };
+    Object.assign(state, { ms: 3000, consumers: [consumer, ill] });
+    expect(await now()).toMatchObject({
+      stations: { table: { up: true, lastError } },
+      table: { newestRowAt: "1970-01-01T00:00:01.000Z", newestRowAgeSeconds: 2 },
+    });
+    Object.assign(state, { ms: 5000, consumers: [ill] });
+    expect(await now()).toMatchObject({
+      stations: { table: { up: false, since: start, lastError } },
+      stuck: null,
+    });
+    // What waits has not gone on for ten seconds.
+    Object.assign(state, { ms: 13_000, consumers: [{ ...ill, at: "1970-01-01T00:00:13.000Z" }] });
+    expect(await now()).toMatchObject({ stuck: { station: "table", since: start } });
   });
 
   test("hides no fault of ours", async () => {
