@@ -1,0 +1,22 @@
+import type { Run } from "../../../domain/run.ts";
+import type { Filters } from "./filters.ts";
+
+/** What shows runs, and follows them as they change. */
+export interface RunsPart {
+  readonly element: HTMLElement;
+  /** Shows runs that pass, from the newest on. */
+  filter(filters: Filters): void;
+  /** Asks for all that is shown anew. */
+  reload(): void;
+  /** The connection is back: asks again where there was no answer. */
+  retry(): void;
+  /** A run as it is now. */
+  put(run: Run): void;
+}
+
+/** As `GET /api/runs` answers. */
+export interface RunPage {
+  readonly runs: readonly Run[];
+  /** The cursor of the next page; null where this is the last one. */
+  readonly next: string | null;
+}
