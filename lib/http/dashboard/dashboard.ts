@@ -15,9 +15,34 @@ const routes: readonly Route[] = [
     title: () => "Overview",
     load: async () => (await import("./overview/overview.ts")).overview,
   },
+  {
+    path: "/runs",
+    title: () => "Runs",
+    load: async () => (await import("./runs/runs.ts")).runs,
+  },
+  {
+    path: "/runs/:id",
+    title: ({ id }) => `Run ${id}`,
+    load: async () => (await import("./runs/run.ts")).run,
+  },
+  {
+    path: "/schedule",
+    title: () => "Schedule",
+    load: async () => (await import("./schedule/schedule.ts")).schedule,
+  },
+  {
+    path: "/backfills",
+    title: () => "Backfills",
+    load: async () => (await import("./backfills/backfills.ts")).backfills,
+  },
 ];
 
-const links = [{ path: "/", text: "Overview" }];
+const links = [
+  { path: "/", text: "Overview" },
+  { path: "/runs", text: "Runs" },
+  { path: "/schedule", text: "Schedule" },
+  { path: "/backfills", text: "Backfills" },
+];
 
 /** Shows everything, until the service asks for the token. */
 async function show({ tokenNeeded }: Session): Promise<void> {

@@ -1,0 +1,75 @@
+import type { Backfill } from "../../../domain/backfill.ts";
+import { ask, isTrouble } from "../api.ts";
+import { fill, h, list } from "../dom.ts";
+import { button, empty, failed, loading } from "../parts.ts";
+import type { ViewContext } from "../router.ts";
+import { backfillCard } from "./card.ts";
+
+interface BackfillPage {
+  readonly backfills: readonly Backfill[];
+  readonly next: string | null;
+}
+
+/** All backfills, the newest first, with older ones on demand. */
+export function backfillList({ live, signal }: Pick<ViewContext, "live" | "signal">) {
+  let unanswered = false;
+  let shown: readonly Backfill[] = [];
+  let next: string | null = null;
+  let asking = new AbortController();
+  const memory = new Map<string | number, HTMLElement>();
+  const updates = new WeakMap<HTMLElement, (backfill: Backfill) => void>();
+  const items = h("ul", { class: "backfills live" });
+  const place = h("div", {}, loading("the backfills", "10rem"));
+  const older = button("Older", () => load(next), { kind: "small", hidden: true });
+
+  function show(): void {
+    older.hidden = next === null;
+    if (shown.length === 0) return void fill(place, empty("No backfills yet"));
+    if (!items.isConnected) fill(place, items);
+    list(items, shown, {
+      key: ({ id }) => id,
+      make: (backfill) => {
+        const { element, update } = backfillCard(backfill);
+        updates.set(element, update);
+        return element;
+      },
+      update: (element, backfill) => updates.get(element)?.(backfill),
+      memory,
+    });
+  }
+  async function load(cursor: string | null): Promise<void> {
+    asking.abort();
+    asking = new AbortController();
+    const either = AbortSignal.any([signal, asking.signal]);
+    const query = cursor === null ? "" : `?cursor=${cursor}`;
+    try {
+      const page = await ask<BackfillPage>(`/api/backfills${query}`, { signal: either });
+      shown = cursor === null ? page.backfills : [...shown, ...page.backfills];
+      next = page.next;
+      unanswered = false;
+      show();
+    } catch (error) {
+      if (!isTrouble(error, either)) return;
+      unanswered = true;
+      fill(place, failed(error, reload));
+    }
+  }
+  const reload = () => {
+    load(null).catch(reportError);
+  };
+  const put = (backfill: Backfill) => {
+    const at = shown.findIndex(({ id }) => id === backfill.id);
+    const isNewest = shown.every(({ id }) => id < backfill.id);
+    if (at >= 0) shown = shown.with(at, backfill);
+    else if (isNewest) shown = [backfill, ...shown];
+    show();
+  };
+  live.on("backfill", put, signal);
+  live.on("resync", reload, signal);
+  live.on("connection", ({ state }) => state === "live" && unanswered && reload(), signal);
+  reload();
+  return {
+    element: h("div", {}, h("div", { class: "card-head" }, h("h2", {}, "Backfills")), place, older),
+    put,
+  };
+}
