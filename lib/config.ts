@@ -3,6 +3,7 @@ import { isCron, isTimeZone } from "./cron.ts";
 import { nationalities } from "./domain/nationalities.ts";
 import { PipelineError } from "./errors.ts";
 import { jsonLine } from "./printable.ts";
+import { traceSettings, tracesOf } from "./trace-settings.ts";
 
 /**
  * Reads all settings at once. Every fault is reported together, each with name, value and what was
@@ -174,13 +175,14 @@ const settings = {
     whole(0, 31_622_400, "a number of seconds from 0, for none, to 31622400"),
     "0",
   ),
+  ...traceSettings,
   LOG_LEVEL: v.optional(
     v.picklist(["debug", "info", "warn", "error", "silent"], "debug, info, warn, error or silent"),
     "info",
   ),
 };
 
-const secrets = /PASSWORD|TOKEN|PROPERTIES|DATABASE_URL|ALERT_WEBHOOK|SECRET/;
+const secrets = /PASSWORD|TOKEN|PROPERTIES|DATABASE_URL|ALERT_WEBHOOK|SECRET|HEADERS/;
 
 type Settings = v.InferOutput<v.ObjectSchema<typeof settings, undefined>>;
 
@@ -234,6 +236,7 @@ function grouped(env: Settings) {
       secret: env.ALERT_SECRET,
       deadlineMs: env.ALERT_DEADLINE * 1000,
     },
+    traces: tracesOf(env),
     log: { level: env.LOG_LEVEL },
   });
 }

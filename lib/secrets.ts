@@ -4,12 +4,21 @@ import type { Config } from "./config.ts";
  * The secrets among the settings, as they could turn up in what a server or a driver says. Shorter
  * ones than six characters are left out: they would be found in ordinary words.
  */
-export function secretsOf({ source, raw, topic, sink, http, alerts }: Config): readonly string[] {
+export function secretsOf({
+  source,
+  raw,
+  topic,
+  sink,
+  http,
+  alerts,
+  traces,
+}: Config): readonly string[] {
   const properties = Object.entries(topic.properties).flatMap(([name, value]) =>
     secretProperty.test(name) ? [String(value)] : [],
   );
   const all = [
     ...[...inUrl(source.url), passwordOf(raw.url), ...properties, sink.password, http.token],
+    ...[...inUrl(traces.url), ...Object.values(traces.headers)],
     ...[alerts.secret, ...(alerts.url === "" ? [] : inWebhook(alerts.url))],
   ];
   const isLong = (secret: string) => secret.length >= 6;

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { PipelineError } from "../lib/errors.ts";
 import { createConsumerFigures } from "../lib/flow/consumer-figures.ts";
 import { type BatchResult, topicToSink } from "../lib/flow/topic-to-sink.ts";
+import { tracedStations } from "../lib/flow/traced-records.ts";
 import { createHealth } from "../lib/http/health.ts";
 import { listenEarly } from "../lib/http/listen.ts";
 import { createProgress } from "../lib/progress.ts";
@@ -9,6 +10,7 @@ import { run } from "../lib/run.ts";
 import { openSink } from "../lib/sink/cassandra.ts";
 import { openConsumer } from "../lib/topic/consumer.ts";
 import { openDeadLetters } from "../lib/topic/dead-letters.ts";
+import { openTracing } from "../lib/tracing.ts";
 
 const command = {
   name: "consume",
@@ -25,6 +27,7 @@ await run(command, async ({ config, log, options, signal }) => {
   const { drain = false, json = false } = options;
   if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
   await using server = drain ? undefined : listenEarly(config.http, "CONSUMER_PORT", log);
+  await using tracing = await openTracing(config.traces, { name: "consume", log });
   await using sink = await openSink(config.sink, { log, signal });
   await using letters = await openDeadLetters(config.topic, { log, signal });
   const figures = createConsumerFigures({ ...self(), log, now });
@@ -39,7 +42,8 @@ await run(command, async ({ config, log, options, signal }) => {
     if (drain) progress.show(figures.total.records);
     log.debug({ ...batch }, "batch written");
   };
-  await topicToSink(topic, sink, letters, { log, signal, now, onBatch });
+  const traced = tracedStations({ topic, sink, letters }, tracing, config);
+  await topicToSink(traced.topic, traced.sink, traced.letters, { log, signal, now, onBatch });
   if (!drain) return 0;
   signal.throwIfAborted();
   const seconds = (performance.now() - started) / 1000;

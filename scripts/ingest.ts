@@ -6,6 +6,8 @@ import { performRuns } from "../lib/flow/perform-runs.ts";
 import { pruneHourly } from "../lib/flow/prune.ts";
 import { createRateLimit } from "../lib/flow/rate-limit.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
+import { tracedPublisher } from "../lib/flow/traced-records.ts";
+import { tracedSource, tracedStore } from "../lib/flow/traced-runs.ts";
 import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
 import { createService } from "../lib/http/app.ts";
 import { listenEarly } from "../lib/http/listen.ts";
@@ -22,6 +24,7 @@ import { together } from "../lib/together.ts";
 import { watchTopics } from "../lib/topic/figures.ts";
 import { openProducer } from "../lib/topic/producer.ts";
 import { openReader } from "../lib/topic/reader.ts";
+import { openTracing } from "../lib/tracing.ts";
 import { createWebhook } from "../lib/webhook.ts";
 
 const command = {
@@ -41,12 +44,15 @@ await run(command, async ({ config, log, options, signal }) => {
   const request = runRequest(options, config.runs);
   const { http, runs: defaults, perform, alerts, keep } = config;
   await using server = options.once ? undefined : listenEarly(http, "PORT", log);
-  await using topic = await openProducer(config.topic, { log, signal });
-  await using raw = await openRawStore(config.raw, { log, signal, alerts: alerts.url !== "" });
+  await using tracing = await openTracing(config.traces, { name: "ingest", log });
+  await using producer = await openProducer(config.topic, { log, signal });
+  const topic = tracedPublisher(producer, tracing, config.topic);
+  await using store = await openRawStore(config.raw, { log, signal, alerts: alerts.url !== "" });
+  const raw = tracedStore(store, tracing);
   const { runs, outbox, schedule } = raw;
   const rateLimit = createRateLimit(raw.bookings, config.source, { log });
-  const source = openSource(config.source, { log, rateLimit });
-  const working = { worker: `${process.pid}-${crypto.randomUUID()}`, ...perform, log };
+  const source = tracedSource(openSource(config.source, { log, rateLimit }), tracing);
+  const working = { worker: `${process.pid}-${crypto.randomUUID()}`, ...perform, log, tracing };
 
   if (server === undefined) {
     using progress = createProgress({ label: "ingest", unit: "users", total: request.results });

@@ -2,6 +2,8 @@ import { republishSelection } from "../lib/arguments.ts";
 import { PipelineError } from "../lib/errors.ts";
 import { prune } from "../lib/flow/prune.ts";
 import { republish } from "../lib/flow/republish.ts";
+import { tracedPublisher } from "../lib/flow/traced-records.ts";
+import { tracedStore } from "../lib/flow/traced-runs.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
@@ -12,6 +14,7 @@ import { scheduleCommand, scheduleOptions } from "../lib/schedule/commands.ts";
 import { createBackfillDesk, createScheduleDesk } from "../lib/schedule/desk.ts";
 import { openProducer } from "../lib/topic/producer.ts";
 import { openReader } from "../lib/topic/reader.ts";
+import { openTracing } from "../lib/tracing.ts";
 
 const command = {
   name: "runs",
@@ -30,7 +33,9 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
   if (!asked && !scheduled && !selection && !keep) {
     throw new PipelineError("usage", `runs: expected ${command.positionals}`);
   }
-  await using raw = await openRawStore(config.raw, { log, signal });
+  await using tracing = await openTracing(config.traces, { name: "runs", log });
+  await using store = await openRawStore(config.raw, { log, signal });
+  const raw = tracedStore(store, tracing);
   if (asked) await asked({ ...raw, print, json, signal });
   if (scheduled) {
     const schedule = createScheduleDesk(raw.schedule);
@@ -52,7 +57,8 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
   if (!selection) return 0;
   const { rows } = await raw.kept.count(selection);
   if (!dryRun && rows > 0) {
-    await using topic = await openProducer(config.topic, { log, signal });
+    await using producer = await openProducer(config.topic, { log, signal });
+    const topic = tracedPublisher(producer, tracing, config.topic);
     using progress = createProgress({ label: "republish", unit: "users", total: rows });
     const stations = { kept: raw.kept, outbox: raw.outbox, topic };
     await republish(selection, stations, { log, signal, onProgress: progress.show });

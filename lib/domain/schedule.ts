@@ -1,3 +1,5 @@
+import type { TraceContext } from "./trace-context.ts";
+
 /** When runs are made. Kept in PostgreSQL, the same for all instances, changed at any time. */
 export interface Schedule {
   readonly cron: string;
@@ -35,6 +37,8 @@ export interface Standing extends Schedule {
 /** The logical times to be dealt with now: all of them are queued, or all are skipped. */
 export interface Decision {
   readonly logicalTimes: readonly Date[];
+  /** The place in a trace of each of their runs, in order; else each begins one of its own. */
+  readonly traces?: readonly TraceContext[];
   /** Why they are skipped; null when they are queued. */
   readonly skipped: string | null;
   /** All logical times up to this one are dealt with then. */

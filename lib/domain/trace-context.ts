@@ -29,6 +29,11 @@ export function traceIdOf({ traceparent }: Pick<TraceContext, "traceparent">): s
   return traceparent.slice(3, 35);
 }
 
+/** Whether what comes before it in the trace may be recorded. */
+export function isRecorded({ traceparent }: Pick<TraceContext, "traceparent">): boolean {
+  return (Number.parseInt(traceparent.slice(53), 16) & 1) === 1;
+}
+
 /** Lower case only; what may follow begins with a hyphen. */
 const shape = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})((?:-.*)?)$/;
 

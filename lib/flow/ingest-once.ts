@@ -1,10 +1,8 @@
-import type { RetryPolicy } from "../domain/attempt.ts";
 import type { Run, RunRequest } from "../domain/run.ts";
-import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { sleep } from "../sleep.ts";
 import { together } from "../together.ts";
-import { performRun, type RunStore } from "./perform-runs.ts";
+import { type PerformOptions, performRun, type RunStore } from "./perform-runs.ts";
 import { type Outbox, type Publisher, rawToTopic } from "./raw-to-topic.ts";
 import type { Source } from "./source-to-raw.ts";
 
@@ -20,11 +18,8 @@ export interface OnceStations {
   readonly topic: Publisher;
 }
 
-export interface OnceOptions {
+export interface OnceOptions extends PerformOptions {
   readonly worker: string;
-  readonly policy: RetryPolicy;
-  readonly log: Log;
-  readonly signal: AbortSignal;
   /** Told a few times a second how many users are on the topic, and how many are kept. */
   readonly onProgress?: (published: number, note: string) => void;
 }
@@ -39,8 +34,9 @@ const claimMs = 1000;
 export async function ingestOnce(
   request: RunRequest,
   { source, runs, outbox, topic }: OnceStations,
-  { worker, policy, log, signal, onProgress }: OnceOptions,
+  { worker, onProgress, ...options }: OnceOptions,
 ): Promise<Run> {
+  const { log, signal } = options;
   const waiting = { what: "PostgreSQL", log, signal };
   const requestId = crypto.randomUUID();
   const made = await retry(() => runs.create({ ...request, requestId }), waiting);
@@ -51,7 +47,7 @@ export async function ingestOnce(
       // A service beside this may have taken it first: it does it just as well, unless it dies.
       for (; !ended(last); await sleep(claimMs, either)) {
         const run = await retry(() => runs.claim(worker, made.id), waiting);
-        if (run) await performRun(run, runs, source, { policy, log, signal: either });
+        if (run) await performRun(run, runs, source, { ...options, signal: either });
       }
     },
     (either) => rawToTopic(outbox, topic, { log, signal: either }),

@@ -11,8 +11,10 @@ import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { sleep } from "../sleep.ts";
 import { together } from "../together.ts";
+import type { Tracing } from "../tracing.ts";
 import { type AttemptLog, type LineStore, openAttemptLog } from "./attempt-log.ts";
 import { type FetchOptions, type PageStore, type Source, sourceToRaw } from "./source-to-raw.ts";
+import { inAttempt } from "./traced-runs.ts";
 
 /** Runs, as those who perform them see them. */
 export interface RunStore extends PageStore, LineStore {
@@ -32,6 +34,8 @@ export interface PerformOptions extends Pick<FetchOptions, "onPage"> {
   readonly policy: RetryPolicy;
   /** Told of each attempt when it has ended. */
   readonly onAttempt?: ((attempt: EndedAttempt) => void) | undefined;
+  /** Each attempt is a span of it. */
+  readonly tracing?: Tracing | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -88,7 +92,16 @@ export async function performRuns(
  * while if that may help, else with the reason; or cancelled. Stopped by the signal the run goes
  * back to the queue with its committed pages; taken over by another worker it is left alone.
  */
-export async function performRun(
+export function performRun(
+  run: ClaimedRun,
+  runs: RunStore,
+  source: Source,
+  options: PerformOptions,
+): Promise<void> {
+  return inAttempt(run, options.tracing, () => perform(run, runs, source, options));
+}
+
+async function perform(
   run: ClaimedRun,
   runs: RunStore,
   source: Source,

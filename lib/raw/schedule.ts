@@ -122,7 +122,8 @@ async function move(
   decision: Decision,
   { results, nat }: ScheduledRequest,
 ): Promise<boolean> {
-  const runs = decision.logicalTimes.map((logicalTime) => ({
+  const runs = decision.logicalTimes.map((logicalTime, at) => ({
+    ...decision.traces?.[at],
     time: logicalTime,
     // The number is not known yet, and not asked for where there is a logical time.
     seed: seedOf({ id: 0, logicalTime }),
@@ -134,13 +135,16 @@ async function move(
       where watermark = ${watermark.toISOString()} and version = ${version}
       returning true
     ), made as (
-      insert into runs (trigger, logical_time, seed, results, nat, state, error, error_chain, finished_at)
+      insert into runs (
+        trigger, logical_time, seed, results, nat, traceparent, tracestate, state, error, error_chain,
+        finished_at)
       select 'schedule', time, seed, ${results}, ${[...nat]}::text[],
+        coalesce(traceparent, new_traceparent()), tracestate,
         ${skipped === null ? "queued" : "skipped"}, ${skipped},
         ${skipped === null ? [] : [skipped]}::text[],
         ${skipped === null ? null : sql`now()`}
       from moved, json_to_recordset(${JSON.stringify(runs)}::text::json)
-        as x (time timestamptz, seed text)
+        as x (time timestamptz, seed text, traceparent text, tracestate text)
       order by time
       on conflict do nothing
     )

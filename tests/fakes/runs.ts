@@ -1,6 +1,7 @@
 import type { LogLine } from "../../lib/domain/attempt.ts";
 import type { ClaimedRun, Run, RunRequest } from "../../lib/domain/run.ts";
 import { pageUsers, seedOf } from "../../lib/domain/run.ts";
+import { type TraceContext, traceIdOf } from "../../lib/domain/trace-context.ts";
 import { PipelineError } from "../../lib/errors.ts";
 import type { OnceRuns } from "../../lib/flow/ingest-once.ts";
 import type { JudgedPage } from "../../lib/flow/source-to-raw.ts";
@@ -11,6 +12,7 @@ type Writable = { -readonly [K in keyof Run]: Run[K] } & {
   failures: number;
   pagesBefore: number;
   pageUsers: number;
+  trace: TraceContext;
 };
 
 export interface FakeRuns extends OnceRuns {
@@ -68,8 +70,7 @@ export function createFakeRuns(
       if (!free) return undefined;
       Object.assign(free, { state: "running", attempt: free.attempt + 1, worker, silent: false });
       Object.assign(free, { error: null, errorChain: [] });
-      const trace = { traceparent: `00-${free.traceId}-00f067aa0ba902b7-00`, tracestate: null };
-      return { ...free, worker, trace };
+      return { ...free, worker };
     },
     heartbeat: async (run) => held(run) !== undefined,
     keepLines: async (_, kept) => {
@@ -134,7 +135,10 @@ export function createFakeRuns(
   };
 }
 
-function newRun(id: number, { trigger, logicalTime, results, nat, seed }: RunRequest): Writable {
+function newRun(
+  id: number,
+  { trigger, logicalTime, results, nat, seed, trace = unasked }: RunRequest,
+): Writable {
   return {
     ...{ id, trigger, results, nat, worker: null, silent: false },
     logicalTime: logicalTime?.toISOString() ?? null,
@@ -142,7 +146,12 @@ function newRun(id: number, { trigger, logicalTime, results, nat, seed }: RunReq
     ...{ state: "queued", attempt: 0, pages: 0, fetched: 0, accepted: 0, rejected: 0 },
     ...{ published: 0, error: null, createdAt: "", startedAt: null, finishedAt: null },
     ...{ errorChain: [], notBefore: null, cancelRequested: false, heartbeatAt: null },
-    ...{ failures: 0, pagesBefore: 0, pageUsers, traceId: "4bf92f3577b34da6a3ce929d0e0e4736" },
+    ...{ failures: 0, pagesBefore: 0, pageUsers, trace, traceId: traceIdOf(trace) },
     seconds: null,
   };
 }
+
+const unasked = {
+  traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+  tracestate: null,
+};

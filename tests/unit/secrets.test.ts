@@ -20,6 +20,8 @@ describe("the secrets of the settings", () => {
         API_TOKEN: "0123456789abcdef",
         ALERT_WEBHOOK: "https://hooks.example.org/services/T1/B2?key=hook-key",
         ALERT_SECRET: "whsec_MfKQ9r8GKYqrTwjU",
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://otel-user:otel-pass@collector:4318",
+        OTEL_EXPORTER_OTLP_HEADERS: "api-key=otel%20key",
       }),
     );
     const conceal = concealer(secrets);
@@ -28,6 +30,7 @@ describe("the secrets of the settings", () => {
       ...["key-pass", "-----BEGIN KEY-----\nAAA", "-----BEGIN KEY-----\\nAAA"],
       ...['store "pass"', 'store \\"pass\\"', "0123456789abcdef"],
       ...["/services/T1/B2", "hook-key", "whsec_MfKQ9r8GKYqrTwjU"],
+      ...["otel-user", "otel-pass", "otel key", "otel%20key"],
     ]) {
       expect(conceal(`before ${secret} after`)).toBe("before [secret] after");
     }

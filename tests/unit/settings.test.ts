@@ -43,6 +43,10 @@ describe("readConfig", () => {
       http: { host: "127.0.0.1", port: 8080, consumerPort: 8081, token: "", auth: "on" },
       keep: { raw: 0, logs: 90, runs: 0 },
       alerts: { url: "", secret: "", deadlineMs: 0 },
+      traces: {
+        ...{ on: false, url: "http://localhost:4318/v1/traces", headers: {} },
+        ...{ service: "", resource: {}, sampler: { name: "parentbased_always_on", ratio: 1 } },
+      },
       log: { level: "info" },
     });
   });
@@ -75,6 +79,32 @@ describe("readConfig", () => {
     expect(limit({ SOURCE_URL: "http://localhost:8090/api/1.4/" })).toBe(0);
     expect(limit({ RATE_LIMIT: "300" })).toBe(300);
     expect(limit({ RATE_LIMIT: "0" })).toBe(0);
+  });
+
+  test("spans are sent where that is asked for, or an address is given and it is not refused", () => {
+    const traces = (env: Record<string, string>) => readConfig(env).traces;
+    const local = "http://localhost:4318/v1/traces";
+    expect(traces({ OTEL_TRACES_EXPORTER: "otlp" })).toMatchObject({ on: true, url: local });
+    const base = { OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector:4318/base/" };
+    const url = "https://collector:4318/base/v1/traces";
+    expect(traces(base)).toMatchObject({ on: true, url });
+    const whole = { ...base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://other/spans" };
+    expect(traces(whole)).toMatchObject({ on: true, url: "http://other/spans" });
+    expect(traces({ ...base, OTEL_TRACES_EXPORTER: "none" }).on).toBe(false);
+    expect(traces({ ...base, OTEL_SDK_DISABLED: "true" }).on).toBe(false);
+    expect(
+      traces({
+        OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20x, a=1",
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS: "a=2==",
+        OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test,k=",
+        OTEL_TRACES_SAMPLER: "traceidratio",
+        OTEL_TRACES_SAMPLER_ARG: "0.25",
+      }),
+    ).toMatchObject({
+      headers: { authorization: "Bearer x", a: "2==" },
+      resource: { "deployment.environment.name": "test", k: "" },
+      sampler: { name: "traceidratio", ratio: 0.25 },
+    });
   });
 
   test("the config cannot be changed", () => {
@@ -135,6 +165,12 @@ describe("readConfig", () => {
     ["KEEP_LOGS_DAYS", "-1", "a number of days from 0, for ever, to 36500"],
     ["KEEP_RUNS_DAYS", "36501", "a number of days from 0, for ever, to 36500"],
     ["ALERT_DEADLINE", "1 day", "a number of seconds from 0, for none, to 31622400"],
+    ["OTEL_TRACES_EXPORTER", "jaeger", "otlp or none"],
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "an http or https URL"],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/json"],
+    ["OTEL_RESOURCE_ATTRIBUTES", "a", "name=value, several separated by commas"],
+    ["OTEL_RESOURCE_ATTRIBUTES", "a=%", "name=value with each % as %25"],
+    ["OTEL_TRACES_SAMPLER_ARG", "1.1", "a number from 0 to 1"],
     ["LOG_LEVEL", "loud", "debug, info, warn, error or silent"],
   ])("%s=%j is refused", (name, value, expected) => {
     expect(failureOf({ [name]: value }).message).toBe(
@@ -154,6 +190,8 @@ describe("readConfig", () => {
     ["KAFKA_BROKERS", "me:hunter2@broker:9092"],
     ["CASSANDRA_CONTACT_POINTS", "me:hunter2@node:9042"],
     ["DATABASE_URL", "postgres://me:hunter2%@db/x"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "hunter2"],
+    ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=hunter2%"],
   ])("the value of %s is never shown", (name, value) => {
     const { message } = failureOf({ [name]: value });
     expect(message).toStartWith(`${name}=[secret]: expected `);
