@@ -16,7 +16,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) return process.stdout.write(help) ? 0 : 1;
-  if (!(await prepared("test", { javaHome: Bun.env.JAVA_HOME }))) return 1;
+  if (!(await prepared("test", { javaHome: Bun.env.JAVA_HOME, browser: true }))) return 1;
   const home = await mkdtemp(join(tmpdir(), "users-pipeline-test-"));
   // PostgreSQL runs under another account where we are root: it must get there.
   await chmod(home, 0o711);

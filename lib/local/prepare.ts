@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { messageChain, PipelineError } from "../errors.ts";
 import { missingBuildTools } from "../native/build.ts";
 import { addonPath, checkAddon } from "../native/load.ts";
+import { findChromium } from "./chromium.ts";
 import { fetchJars, missingJars } from "./jars.ts";
 import { findJava } from "./java.ts";
 import { projectDir } from "./paths.ts";
@@ -16,6 +17,8 @@ import { fetchLines } from "./show.ts";
 
 export interface PrepareOptions {
   readonly javaHome?: string | undefined;
+  /** Whether a browser is needed too, as the tests of the dashboard do. */
+  readonly browser?: boolean;
   /** Hears what is being done, in lines; standard error by default. */
   readonly write?: (text: string) => void;
 }
@@ -28,7 +31,7 @@ export interface PrepareOptions {
  */
 export async function prepare(options: PrepareOptions = {}): Promise<void> {
   const write = options.write ?? writeToStandardError;
-  await installSystemPackages(options.javaHome, write);
+  await installSystemPackages(options, write);
   const jars = fetchJars({
     onProgress: fetchLines({ isTerminal: process.stderr.isTTY, write }),
   });
@@ -59,7 +62,10 @@ export interface Missing {
   readonly java: string | undefined;
 }
 
-export async function missingFromSystem(javaHome?: string): Promise<Missing> {
+export async function missingFromSystem({
+  javaHome,
+  browser = false,
+}: Pick<PrepareOptions, "javaHome" | "browser"> = {}): Promise<Missing> {
   const java = await findJava(javaHome).then(
     () => undefined,
     (error: unknown) => messageChain(error).join(": "),
@@ -69,6 +75,7 @@ export async function missingFromSystem(javaHome?: string): Promise<Missing> {
     ...(java ? [javaPackage] : []),
     ...(needsMaven ? ["maven"] : []),
     ...(addonProblem() ? missingBuildTools() : []),
+    ...(browser && findChromium() === undefined ? [chromiumPackage] : []),
   ];
   return { packages, java };
 }
@@ -78,12 +85,13 @@ function writeToStandardError(text: string): void {
 }
 
 const javaPackage = "openjdk-17-jre-headless";
+const chromiumPackage = "chromium";
 
 async function installSystemPackages(
-  javaHome: string | undefined,
+  options: PrepareOptions,
   write: (text: string) => void,
 ): Promise<void> {
-  const { packages, java } = await missingFromSystem(javaHome);
+  const { packages, java } = await missingFromSystem(options);
   if (packages.length === 0) return;
   const apt = Bun.which("apt-get");
   if (!apt || !isRoot()) {
@@ -96,8 +104,10 @@ async function installSystemPackages(
   }
   write(`installing ${packages.join(", ")} (apt-get)\n`);
   await aptGet(["update"]);
-  if (java && !Bun.spawnSync(["apt-cache", "show", javaPackage]).success) {
-    throw new PipelineError("setup", `this system has no package ${javaPackage}. ${java}`);
+  const elsewhere = { [javaPackage]: java, [chromiumPackage]: "Chromium or Chrome is missing" };
+  for (const [name, why] of Object.entries(elsewhere)) {
+    if (!packages.includes(name) || Bun.spawnSync(["apt-cache", "show", name]).success) continue;
+    throw new PipelineError("setup", `this system has no package ${name}. ${why}`);
   }
   await aptGet(["install", "-y", "--no-install-recommends", ...packages]);
 }
