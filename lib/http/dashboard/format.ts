@@ -3,6 +3,7 @@
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const twoDigits = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
+const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 });
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 
 /** "12,345" */
@@ -13,6 +14,11 @@ export function count(value: number): string {
 /** "12,345" as long as it is short, then "12.3M": for places that cannot grow. */
 export function shortCount(value: number): string {
   return value < 1e7 ? whole.format(value) : short.format(value);
+}
+
+/** "1.2K": for the axes of plots. */
+export function axisCount(value: number): string {
+  return value < 1000 ? fine.format(value) : short.format(value);
 }
 
 /** "1,250/s", "0.4/s"; "–" while it is not known. */

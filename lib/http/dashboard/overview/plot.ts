@@ -1,0 +1,174 @@
+import uPlot from "uplot";
+import { fill, h, say, uniqueId } from "../dom.ts";
+import { axisCount } from "../format.ts";
+
+export interface Line {
+  readonly name: string;
+  /** A custom property: "--raw". */
+  readonly color: string;
+  readonly dashed?: boolean;
+}
+
+export interface PlotOptions {
+  readonly title: string;
+  readonly lines: readonly Line[];
+  /** A value as the legend says it: with its unit. */
+  readonly text: (value: number) => string;
+  readonly signal: AbortSignal;
+}
+
+/** Times in seconds since 1970, then the values of each line; null where nobody could tell. */
+export type PlotData = readonly [readonly number[], ...(readonly (number | null)[])[]];
+
+export interface Plot {
+  readonly element: HTMLElement;
+  draw(data: PlotData, span: { readonly from: number; readonly to: number }): void;
+}
+
+const height = 150;
+
+/**
+ * Lines over time. Its legend is text that says what each line is at now, or where the pointer is;
+ * all plots of the page share the pointer's time.
+ */
+export function plot({ title, lines, text, signal }: PlotOptions): Plot {
+  const values = lines.map(() => h("span", { class: "plot-value" }, "–"));
+  const when = h("span", { class: "plot-when" });
+  const canvas = h("div", {
+    class: "plot-canvas",
+    "aria-hidden": "true",
+    css: { height: `${height}px` },
+  });
+  const id = uniqueId();
+  const legend = h(
+    "ul",
+    { class: "plot-legend" },
+    lines.map(({ name, color, dashed = false }, n) =>
+      h(
+        "li",
+        {},
+        h("span", { class: "plot-mark", "data-dashed": dashed, css: { "--c": `var(${color})` } }),
+        name,
+        " ",
+        values[n],
+      ),
+    ),
+  );
+  const element = h(
+    "figure",
+    { class: "card plot", "aria-labelledby": id },
+    h("figcaption", { class: "plot-head" }, h("h3", { id }, title), when),
+    legend,
+    canvas,
+  );
+
+  let data: PlotData = [[], ...lines.map(() => [])];
+  let span = { from: 0, to: 1 };
+  let chart: uPlot | undefined;
+
+  /** What the lines are at the pointer; without one, at their end. */
+  const tell = () => {
+    const at = chart?.cursor.idx ?? undefined;
+    const last = at ?? newest(data);
+    for (const [n, each] of values.entries()) {
+      const value = last === undefined ? undefined : data[n + 1]?.[last];
+      say(each, value === null || value === undefined ? "–" : text(value));
+    }
+    const time = at === undefined ? undefined : data[0][at];
+    say(when, time === undefined ? "" : clock.format(time * 1000));
+  };
+  const make = () => {
+    chart?.destroy();
+    fill(canvas);
+    const options = chartOptions(lines, { width: canvas.clientWidth, span: () => span, tell });
+    chart = new uPlot(options, data as uPlot.AlignedData, canvas);
+  };
+  watchSize(canvas, signal, (width) => {
+    if (chart) chart.setSize({ width, height });
+    else make();
+  });
+  // What is drawn has its colours from the scheme.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", make, { signal });
+  signal.addEventListener("abort", () => chart?.destroy());
+  return {
+    element,
+    draw: (given, now) => {
+      data = given;
+      span = now;
+      chart?.setData(data as uPlot.AlignedData);
+      tell();
+    },
+  };
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const minute = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+
+interface ChartOptions {
+  readonly width: number;
+  readonly span: () => { readonly from: number; readonly to: number };
+  readonly tell: () => void;
+}
+
+function chartOptions(lines: readonly Line[], { width, span, tell }: ChartOptions): uPlot.Options {
+  const muted = colorOf("--muted");
+  const grid = { stroke: colorOf("--line"), width: 1 };
+  const axis = {
+    stroke: muted,
+    font: `11px ${getComputedStyle(document.body).fontFamily}`,
+    ticks: { show: false },
+  };
+  return {
+    ...{ width, height, legend: { show: false }, padding: [8, 8, 0, 0] },
+    cursor: {
+      ...{ y: false, points: { size: 7 }, drag: { x: false, y: false } },
+      sync: { key: "plots" },
+    },
+    scales: {
+      x: { time: true, range: () => [span().from, span().to] },
+      y: { range: (_, __, most) => [0, Math.max(most ?? 0, 1) * 1.1] },
+    },
+    axes: [
+      {
+        ...axis,
+        grid,
+        space: 70,
+        size: 24,
+        gap: 4,
+        values: (_, at) => at.map((s) => minute.format(s * 1000)),
+      },
+      { ...axis, grid, space: 32, size: 44, gap: 4, values: (_, at) => at.map(axisCount) },
+    ],
+    series: [
+      {},
+      ...lines.map(({ name, color, dashed }) => ({
+        ...{ label: name, stroke: colorOf(color), width: 1.75, points: { show: false } },
+        ...(dashed ? { dash: [5, 4] } : {}),
+      })),
+    ],
+    hooks: { setCursor: [tell] },
+  };
+}
+
+function newest(data: PlotData): number | undefined {
+  const last = data[0].length - 1;
+  return last < 0 ? undefined : last;
+}
+
+/** A canvas takes colours, not names of them: an element knows what they are in this scheme. */
+function colorOf(property: string): string {
+  const probe = h("span", { css: { color: `var(${property})` } });
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+function watchSize(of: HTMLElement, signal: AbortSignal, hear: (width: number) => void): void {
+  const watch = new ResizeObserver(([entry]) => {
+    const width = Math.floor(entry?.contentRect.width ?? 0);
+    if (width > 0) hear(width);
+  });
+  watch.observe(of);
+  signal.addEventListener("abort", () => watch.disconnect());
+}
