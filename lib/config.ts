@@ -160,6 +160,10 @@ const settings = {
   KEEP_RAW_DAYS: v.optional(whole(0, 36_500, "a number of days from 0, for ever, to 36500"), "0"),
   KEEP_LOGS_DAYS: v.optional(whole(0, 36_500, "a number of days from 0, for ever, to 36500"), "90"),
   KEEP_RUNS_DAYS: v.optional(whole(0, 36_500, "a number of days from 0, for ever, to 36500"), "0"),
+  KEEP_HISTORY_DAYS: v.optional(
+    whole(0, 36_500, "a number of days from 0, for ever, to 36500"),
+    "14",
+  ),
   ALERT_WEBHOOK: v.optional(
     v.union([v.pipe(v.literal("")), url("", ["http:", "https:"])], "an http or https URL"),
     "",
@@ -231,6 +235,7 @@ function grouped(env: Settings) {
       auth: env.API_AUTH,
     },
     keep: { raw: env.KEEP_RAW_DAYS, logs: env.KEEP_LOGS_DAYS, runs: env.KEEP_RUNS_DAYS },
+    history: { days: env.KEEP_HISTORY_DAYS },
     alerts: {
       url: env.ALERT_WEBHOOK,
       secret: env.ALERT_SECRET,

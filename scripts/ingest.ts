@@ -2,6 +2,7 @@ import { runRequest } from "../lib/arguments.ts";
 import { runText } from "../lib/domain/run.ts";
 import { sendAlerts } from "../lib/flow/alerts.ts";
 import { ingestOnce } from "../lib/flow/ingest-once.ts";
+import { keepHistory } from "../lib/flow/keep-history.ts";
 import { performRuns } from "../lib/flow/perform-runs.ts";
 import { pruneHourly } from "../lib/flow/prune.ts";
 import { createRateLimit } from "../lib/flow/rate-limit.ts";
@@ -76,6 +77,7 @@ await run(command, async ({ config, log, options, signal }) => {
     (signal) => performRuns(runs, source, { ...working, signal }),
     (signal) => rawToTopic(outbox, topic, { log, signal }),
     (signal) => pruneHourly(raw.old, { ...config.topic, openTopic }, { keep, log, signal }),
+    (signal) => keepHistory(raw.history, pipeline, { ...config.history, log, signal }),
     (signal) => sendAlerts(raw.alerts, createWebhook(alerts), { ...alerts, log, signal }),
   ]);
   return 0;

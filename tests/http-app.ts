@@ -1,6 +1,7 @@
 import { readConfig } from "../lib/config.ts";
 import type { RunLogLine } from "../lib/domain/attempt.ts";
 import type { Backfill } from "../lib/domain/backfill.ts";
+import { type History, type HistorySpan, stepsOf } from "../lib/domain/history.ts";
 import type { Pipeline } from "../lib/domain/pipeline.ts";
 import { type Run, type RunFilter, type RunRequest, seedOf } from "../lib/domain/run.ts";
 import { traceIdOf } from "../lib/domain/trace-context.ts";
@@ -26,6 +27,7 @@ export function testApp(over: Partial<AppDeps> = {}) {
     schedule: scheduleInMemory(),
     backfills: backfillsInMemory(),
     pipeline: { now: async () => standing },
+    history: { read: async (span) => historyOf(span) },
     events: {
       open: (...wanted) => {
         opened.push(wanted);
@@ -164,6 +166,19 @@ const standing: Pipeline = {
   table: null,
   consumers: null,
 };
+
+/** Steps of which nothing is known. */
+function historyOf({ from, stepSeconds, ...span }: HistorySpan): History {
+  const steps = Array.from({ length: stepsOf({ from, stepSeconds, ...span }) }, (_, n) => n);
+  const none = steps.map(() => null);
+  const spread = { p50: none, p99: none };
+  return {
+    stepSeconds,
+    at: steps.map((n) => from.getTime() / 1000 + n * stepSeconds),
+    rowsPerSecond: { raw: none, topic: none, table: none },
+    ...{ pending: none, lag: none, batchRows: spread, writeMs: spread, endToEndMs: spread },
+  };
+}
 
 function queuedRun(id: number, { results, nat, seed = seedOf({ id }), trace }: RunRequest): Run {
   return {

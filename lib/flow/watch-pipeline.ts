@@ -1,4 +1,5 @@
 import type { ConsumerFigures } from "../domain/consumer-figures.ts";
+import { type Sample, together } from "../domain/history.ts";
 import {
   type Pipeline,
   type RawStanding,
@@ -37,13 +38,17 @@ export interface WatchedPipeline {
   readonly log: Pick<Log, "waits" | "conceal">;
 }
 
+export interface PipelineWatch {
+  now(): Promise<Pipeline>;
+  /** The same as it is kept; undefined while PostgreSQL does not answer. */
+  sample(): Promise<Sample | undefined>;
+}
+
 /** How long an answer is good for: however many ask, the servers are asked once in this time. */
 const freshMs = 1000;
 
 /** Asks the stations how they stand, when somebody wants to know. A server that is down has none. */
-export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): {
-  now(): Promise<Pipeline>;
-} {
+export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): PipelineWatch {
   const reason = () => log.waits.now().find(({ reason }) => reason.startsWith("Kafka, "))?.reason;
   const askedRaw = askedStation(() => raw.figures(), { name: "PostgreSQL", now });
   const askedTopic = askedStation(() => topic.figures(), { name: "Kafka", now, reason });
@@ -90,13 +95,27 @@ export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): {
     };
   }
 
+  const latest = () => {
+    const ms = now().getTime();
+    if (asking && ms - asking.ms < freshMs) return asking.answer;
+    asking = { ms, answer: ask() };
+    return asking.answer;
+  };
+  return { now: latest, sample: async () => sampleOf(await latest(), rates.counts()) };
+}
+
+function sampleOf({ raw, table, consumers }: Pipeline, counts: Counts): Sample | undefined {
+  if (raw === null || counts.received === undefined) return undefined;
+  const all = consumers ?? [];
   return {
-    now: () => {
-      const ms = now().getTime();
-      if (asking && ms - asking.ms < freshMs) return asking.answer;
-      asking = { ms, answer: ask() };
-      return asking.answer;
-    },
+    received: counts.received,
+    written: counts.written ?? null,
+    consumed: counts.consumed ?? null,
+    pending: raw.pending,
+    lag: table?.lag ?? null,
+    batchRows: together(all.map(({ batchRows }) => batchRows)),
+    writeMs: together(all.map(({ writeMs }) => writeMs)),
+    endToEndMs: together(all.map(({ endToEndMs }) => endToEndMs)),
   };
 }
 
@@ -179,6 +198,8 @@ const maxSamples = 20;
 
 type Counts = Readonly<Record<"received" | "written" | "consumed", number | undefined>>;
 
+const unknownCounts = { received: undefined, written: undefined, consumed: undefined };
+
 function createRates() {
   const samples: (Counts & { readonly ms: number })[] = [];
   return {
@@ -186,6 +207,8 @@ function createRates() {
       samples.push({ ms, ...counts });
       while (samples.length > maxSamples || (samples[0]?.ms ?? ms) < ms - windowMs) samples.shift();
     },
+    /** The last of them. */
+    counts: (): Counts => samples.at(-1) ?? unknownCounts,
     /** From the first of the samples to the last one; what shrinks was made anew: none. */
     of: (what: keyof Counts): number | null => {
       const known = samples.filter((sample) => sample[what] !== undefined);

@@ -88,3 +88,27 @@ export const PipelineAnswer = v.pipe(
   }),
   v.metadata({ ref: "Pipeline" }),
 );
+
+const values = v.array(v.nullable(v.number()));
+const spread = v.strictObject({ p50: values, p99: values });
+
+export const HistoryAnswer = v.pipe(
+  v.strictObject({
+    stepSeconds: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    at: v.pipe(
+      v.array(v.number()),
+      v.description("The begin of each step, in seconds since 1970."),
+    ),
+    rowsPerSecond: v.pipe(
+      v.strictObject({ raw: values, topic: values, table: values }),
+      v.description("Received, published and consumed, on average of the step."),
+    ),
+    pending: v.pipe(values, v.description("Rows that waited for the topic: the most of the step.")),
+    lag: v.pipe(values, v.description("Records that waited for the table: the most of the step.")),
+    batchRows: spread,
+    writeMs: spread,
+    endToEndMs: spread,
+  }),
+  v.description("Lists of the same length; null is what was not known, or not kept."),
+  v.metadata({ ref: "History" }),
+);

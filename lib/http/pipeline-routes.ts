@@ -1,24 +1,33 @@
 import { Hono } from "hono";
 import * as v from "valibot";
+import {
+  type History,
+  type HistorySpan,
+  mostSteps,
+  stepsOf,
+  usualStep,
+} from "../domain/history.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { described } from "./describe.ts";
 import type { EventHub } from "./event-hub.ts";
-import { PipelineAnswer } from "./pipeline-answers.ts";
+import { HistoryAnswer, PipelineAnswer } from "./pipeline-answers.ts";
 import { problem } from "./problem.ts";
-import { EventHeaders, EventQuery } from "./requests.ts";
+import { EventHeaders, EventQuery, HistoryQuery } from "./requests.ts";
 import { valid } from "./valid.ts";
 
 export interface PipelineDeps {
   /** How every station stands. */
   readonly pipeline: { now(): Promise<Pipeline> };
+  readonly history: { read(span: HistorySpan): Promise<History> };
   readonly events: Pick<EventHub, "open">;
 }
 
 const tag = "pipeline";
 
-/** `/api/pipeline` and `/api/events`: how everything stands, now and from now on. */
-export function pipelineRoutes({ pipeline, events }: PipelineDeps): Hono {
+/** `/api/pipeline`, `/api/history` and `/api/events`: how everything stands and stood. */
+export function pipelineRoutes({ pipeline, history, events }: PipelineDeps): Hono {
   const app = new Hono();
+  app.route("/", historyRoute(history));
 
   app.get(
     "/api/pipeline",
@@ -54,3 +63,45 @@ export function pipelineRoutes({ pipeline, events }: PipelineDeps): Hono {
   );
   return app;
 }
+
+function historyRoute(history: PipelineDeps["history"]): Hono {
+  const app = new Hono();
+  app.get(
+    "/api/history",
+    described({
+      tag,
+      summary: "How every station stood over time, in steps",
+      answers: { 200: ["The steps", HistoryAnswer] },
+      problems: { 422: "Not a query, or too many steps" },
+    }),
+    valid("query", HistoryQuery, "Not a query"),
+    async (c) => {
+      const { from, to, step } = c.req.valid("query");
+      const span = spanOf({ to: to ?? new Date(), from, step });
+      const steps = stepsOf(span);
+      if (steps < 1 || steps > mostSteps) {
+        const message = `expected a time before \`to\`, by ${mostSteps} steps at most`;
+        const errors = [{ path: "from", message }];
+        return problem(c, { status: 422, title: "Not a query", errors });
+      }
+      return c.json(await history.read(span));
+    },
+  );
+  return app;
+}
+
+interface AskedSpan {
+  readonly to: Date;
+  readonly from: Date | undefined;
+  readonly step: number | undefined;
+}
+
+/** Steps begin at the same times whenever they are asked for, so that plots do not flicker. */
+function spanOf({ to, from = new Date(to.getTime() - hourMs), step }: AskedSpan): HistorySpan {
+  const stepSeconds = step ?? Math.max(1, usualStep({ from, to }));
+  const stepMs = stepSeconds * 1000;
+  const begin = Math.max(0, Math.floor(from.getTime() / stepMs)) * stepMs;
+  return { from: new Date(begin), to, stepSeconds };
+}
+
+const hourMs = 3_600_000;

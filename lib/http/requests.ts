@@ -58,6 +58,20 @@ export const RunList = v.strictObject({
   to: v.optional(v.pipe(Moment, v.description("Only runs that stand for an earlier time."))),
 });
 
+/** A span of time in steps; the last hour when nothing is said. */
+export const HistoryQuery = v.strictObject({
+  from: v.optional(v.pipe(Moment, v.description("Where it begins: an hour before `to`."))),
+  to: v.optional(v.pipe(Moment, v.description("Where it ends: now."))),
+  step: v.optional(
+    v.pipe(
+      v.string("one number of seconds"),
+      v.regex(/^[1-9]\d{0,7}$/, "a number of seconds"),
+      v.transform(Number),
+      v.description("Seconds of a step; by default such that there are some hundreds of them."),
+    ),
+  ),
+});
+
 /** The run is tried again from its first page, with the same users. */
 export const Retry = body(
   { fromStart: v.optional(v.boolean("true or false"), false) },

@@ -15,6 +15,7 @@ import type { ClaimOptions } from "./claims.ts";
 import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client.ts";
 import { createEventLog, type EventLog } from "./events.ts";
 import { readFigures } from "./figures.ts";
+import { createHistory, type KeptHistory } from "./history.ts";
 import { openLedger } from "./ledger.ts";
 import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
@@ -36,6 +37,7 @@ export interface RawStore extends AsyncDisposable {
   /** What all instances have asked the API for. */
   readonly bookings: Bookings;
   readonly events: EventLog;
+  readonly history: KeptHistory;
   readonly outbox: RawOutbox;
   readonly kept: KeptRows;
   readonly schedule: SharedSchedule;
@@ -110,6 +112,7 @@ export async function openRawStore(
     schedule,
     events: createEventLog(sql, listener.bell("events"), { schedule: schedule.get }),
     backfills: createBackfills(sql),
+    history: createHistory(sql),
     kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),
     figures: () => readFigures(sql),

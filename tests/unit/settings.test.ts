@@ -42,6 +42,7 @@ describe("readConfig", () => {
       },
       http: { host: "127.0.0.1", port: 8080, consumerPort: 8081, token: "", auth: "on" },
       keep: { raw: 0, logs: 90, runs: 0 },
+      history: { days: 14 },
       alerts: { url: "", secret: "", deadlineMs: 0 },
       traces: {
         ...{ on: false, url: "http://localhost:4318/v1/traces", headers: {} },

@@ -167,3 +167,30 @@ describe("events", () => {
     expect((await request("/api/events")).status).toBe(503);
   });
 });
+
+describe("the history", () => {
+  const { request } = testApp();
+  const steps = async (query: string) => {
+    const answer = await request(`/api/history${query}`);
+    expect(answer.status).toBe(200);
+    return ((await answer.json()) as { at: number[] }).at;
+  };
+
+  test("is of the last hour by default, and steps begin at the same times whenever it is asked for", async () => {
+    const at = await steps("");
+    expect(at.length).toBeWithin(360, 362);
+    expect((at[0] ?? 1) % 10).toBe(0);
+    const span = "?from=1970-01-01T00:01:07Z&to=1970-01-01T00:02:00Z&step=30";
+    expect(await steps(span)).toEqual([60, 90]);
+  });
+
+  test.each([
+    ["?step=0"],
+    ["?from=now"],
+    ["?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"],
+    ["?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&step=1"],
+  ])("is refused for %s", async (query) => {
+    const answer = await request(`/api/history${query}`);
+    expect(answer.status).toBe(422);
+  });
+});
