@@ -55,6 +55,16 @@ export interface TopicStanding {
   readonly deadLetters: number;
 }
 
+/** How far the consumer group has come in a partition of the topic. */
+export interface PartitionStanding {
+  readonly partition: number;
+  /** The offset that the next record on the topic will have. */
+  readonly end: number;
+  /** The first record that is still to be consumed. */
+  readonly next: number;
+  readonly lag: number;
+}
+
 export interface TableStanding {
   /** Records of the topic that were consumed, and those that are still to be. */
   readonly consumed: number;

@@ -1,6 +1,7 @@
 import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import { type Sample, together } from "../domain/history.ts";
 import {
+  type PartitionStanding,
   type Pipeline,
   type RawStanding,
   type StationHealth,
@@ -24,6 +25,7 @@ export interface RawFigures {
 export interface TopicFigures {
   readonly topic: TopicStanding;
   readonly table: { readonly consumed: number; readonly lag: number };
+  readonly partitions: readonly PartitionStanding[];
   /** Records ever written to the topic: only grows, as long as it is the same topic. */
   readonly written: number;
   /** What consumers have said of themselves, the last word of each, however long ago. */
@@ -42,6 +44,8 @@ export interface PipelineWatch {
   now(): Promise<Pipeline>;
   /** The same as it is kept; undefined while PostgreSQL does not answer. */
   sample(): Promise<Sample | undefined>;
+  /** As the last answer found them; null where Kafka gave none. */
+  partitions(): readonly PartitionStanding[] | null;
 }
 
 /** How long an answer is good for: however many ask, the servers are asked once in this time. */
@@ -56,11 +60,13 @@ export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): Pipeli
   const idle = { topic: createIdle(), table: createIdle() };
   const alive = createAlive();
   let source = unknown;
+  let partitions: readonly PartitionStanding[] | null = null;
   let asking: { readonly ms: number; readonly answer: Promise<Pipeline> } | undefined;
 
   async function ask(): Promise<Pipeline> {
     const [figures, kafka] = await Promise.all([askedRaw.now(), askedTopic.now()]);
     const at = now();
+    partitions = kafka?.partitions ?? null;
     source = figures?.source ?? source;
     rates.add(at.getTime(), {
       received: figures?.received,
@@ -101,7 +107,11 @@ export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): Pipeli
     asking = { ms, answer: ask() };
     return asking.answer;
   };
-  return { now: latest, sample: async () => sampleOf(await latest(), rates.counts()) };
+  return {
+    now: latest,
+    sample: async () => sampleOf(await latest(), rates.counts()),
+    partitions: () => partitions,
+  };
 }
 
 function sampleOf({ raw, table, consumers }: Pipeline, counts: Counts): Sample | undefined {

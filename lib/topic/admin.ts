@@ -21,6 +21,8 @@ export interface Admin {
   topicId(topic: string, signal?: AbortSignal): Promise<string | undefined>;
   /** The first offset kept, by partition. */
   lows(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, number>>;
+  /** The next offset to be written, by partition. */
+  highs(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /** Creates the topic and the dead-letter topic if they are missing: the names of those created. */
   createTopics(config: Config["topic"]): Promise<readonly string[]>;
   /** Returns at once; the connection ends with the last answer. */
@@ -30,7 +32,7 @@ export interface Admin {
 // The package has it where its types do not.
 declare module "@confluentinc/kafka-javascript" {
   namespace AdminClient {
-    const OffsetSpec: { readonly EARLIEST: OffsetSpec };
+    const OffsetSpec: { readonly EARLIEST: OffsetSpec; readonly LATEST: OffsetSpec };
   }
 }
 
@@ -62,6 +64,17 @@ export async function openAdmin(config: Config["topic"]): Promise<Admin> {
       if (closing && open === 0) client.disconnect();
     }
   };
+  const offsets = (offset: OffsetSpec) => (topic: string, partitions: readonly number[]) =>
+    ask(async () => {
+      if (partitions.length === 0) return new Map();
+      const asked = partitions.map((partition) => ({ topic, partition, offset }));
+      const found = await called<ListOffsetsResult[]>("ask for offsets", (done) =>
+        client.listOffsets(asked, { timeout: requestMs }, done),
+      );
+      const failed = found.find(({ error }) => error);
+      if (failed) throw kafkaError("ask for offsets", failed.error);
+      return new Map(found.map(({ partition, offset }) => [partition, offset]));
+    });
   return {
     topicId: (topic, signal) =>
       ask(async () => {
@@ -75,17 +88,8 @@ export async function openAdmin(config: Config["topic"]): Promise<Admin> {
         const { mostSignificantBits, leastSignificantBits } = found.topicId;
         return hexadecimal(mostSignificantBits) + hexadecimal(leastSignificantBits);
       }),
-    lows: (topic, partitions) =>
-      ask(async () => {
-        const offset = kafka.AdminClient.OffsetSpec.EARLIEST;
-        const asked = partitions.map((partition) => ({ topic, partition, offset }));
-        const found = await called<ListOffsetsResult[]>("ask for the first offsets", (done) =>
-          client.listOffsets(asked, { timeout: requestMs }, done),
-        );
-        const failed = found.find(({ error }) => error);
-        if (failed) throw kafkaError("ask for the first offsets", failed.error);
-        return new Map(found.map(({ partition, offset }) => [partition, offset]));
-      }),
+    lows: offsets(kafka.AdminClient.OffsetSpec.EARLIEST),
+    highs: offsets(kafka.AdminClient.OffsetSpec.LATEST),
     createTopics: (config) => ask(() => createMissingTopics(client, config)),
     close: () => {
       closing = true;

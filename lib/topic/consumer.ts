@@ -5,7 +5,13 @@ import { joinGroup, type Member, type MemberOptions } from "./member.ts";
 import { readOn } from "./read-on.ts";
 import { endOffsets, reached } from "./watermarks.ts";
 
-export interface Consumer extends RecordSource, AsyncDisposable {}
+export interface Consumer extends RecordSource, AsyncDisposable {
+  /**
+   * Records on the topic that are not dealt with, of each partition that this member owns, asked of
+   * the broker now. Rejects when it does not answer.
+   */
+  lags(): Promise<ReadonlyMap<number, number>>;
+}
 
 export interface ConsumerOptions extends MemberOptions {
   /** Records handed over at once, at most. */
@@ -40,6 +46,7 @@ export async function openConsumer(
         ...(batchRecords ? { batchRecords } : {}),
         ...(isDrained ? { isDrained } : {}),
       }),
+    lags: member.lags,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

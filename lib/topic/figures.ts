@@ -22,17 +22,18 @@ export function watchTopics(config: Config["topic"], options: TopicOptions): Top
       const letters = await reader.watermarks(config.deadLetters);
       const commits = await reader.commits(config.name, [...marks.keys()]);
       const committed = new Map(commits.map(({ partition, offset }) => [partition, offset]));
-      let [consumed, lag] = [0, 0];
-      for (const [partition, { low, high }] of marks) {
+      const partitions = [...marks].map(([partition, { low, high }]) => {
         // Nothing was committed, or what was has expired meanwhile.
         const next = Math.max(low, committed.get(partition) ?? 0);
-        consumed += next;
-        lag += Math.max(0, high - next);
-      }
+        return { partition, end: high, next, lag: Math.max(0, high - next) };
+      });
+      const sum = (what: "end" | "next" | "lag") =>
+        partitions.reduce((sum, each) => sum + each[what], 0);
       return {
         topic: { records: held(marks), deadLetters: held(letters) },
-        table: { consumed, lag },
-        written: [...marks.values()].reduce((sum, { high }) => sum + high, 0),
+        table: { consumed: sum("next"), lag: sum("lag") },
+        partitions,
+        written: sum("end"),
         consumers: lastWords(commits.flatMap(({ consumer }) => consumer ?? [])),
       };
     },

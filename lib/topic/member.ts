@@ -36,6 +36,8 @@ export interface Member extends AsyncDisposable {
   commit(): void;
   /** Polls on, giving no records, until all is committed; not for ever, and it never rejects. */
   settle(): Promise<void>;
+  /** Records on the topic that are not dealt with, of each partition owned, asked of the broker. */
+  lags(): Promise<ReadonlyMap<number, number>>;
   /** The id of the topic there is now, asked of the broker. */
   askTopicId(): Promise<string>;
   /** True when the topic is not the one that is being read, but was made again under its name. */
@@ -84,6 +86,12 @@ export async function joinGroup(config: Config["topic"], options: MemberOptions)
       settled(now, offsets, topic).catch((error) => {
         log.warn({ reason: String(error) }, "offsets not committed");
       }),
+    lags: async () => {
+      const highs = await watch.askHighs([...offsets.positions().keys()]);
+      const lag = (partition: number, next: number) =>
+        Math.max(0, (highs.get(partition) ?? 0) - next);
+      return new Map([...offsets.positions()].map(([at, next]) => [at, lag(at, next)]));
+    },
     askTopicId: watch.askTopicId,
     outdated: () => {
       const topicId = watch.topicId();

@@ -48,6 +48,8 @@ export interface Offsets {
   uncommitted(): CommitOffset[];
   /** Of one of its partitions, if it has any, what is committed, or where it was begun to be read. */
   standing(): readonly CommitOffset[];
+  /** The first record that is not dealt with, of each partition owned. */
+  positions(): ReadonlyMap<number, number>;
   committed(offsets: readonly { readonly partition: number; readonly offset: number }[]): void;
   /** Whether all that was handed over of these partitions is dealt with and committed. */
   settled(partitions: readonly Partition[]): boolean;
@@ -143,6 +145,8 @@ export function createOffsets(topic: string, onGap: (gap: Gap) => void = () => {
       const [partition, { committed, start, topicId }] = first;
       return [{ topic, partition, offset: Math.max(committed, start), metadata: topicId }];
     },
+    positions: () =>
+      new Map([...owned].map(([partition, { start, next }]) => [partition, Math.max(start, next)])),
     committed: (offsets) => {
       for (const { partition, offset } of offsets) {
         const holding = owned.get(partition);

@@ -20,6 +20,8 @@ export interface TopicWatch extends AsyncDisposable {
   askTopicId(): Promise<string>;
   /** The first offset kept, asked now, by partition. */
   askLows(partitions: readonly number[]): Promise<ReadonlyMap<number, number>>;
+  /** The next offset to be written, asked now, by partition. */
+  askHighs(partitions: readonly number[]): Promise<ReadonlyMap<number, number>>;
 }
 
 export interface Outage {
@@ -61,6 +63,7 @@ export async function watchTopic(
       return id;
     },
     askLows: (partitions) => admin.lows(topic, partitions),
+    askHighs: (partitions) => admin.highs(topic, partitions),
     [Symbol.asyncDispose]: async () => {
       closing.abort();
       await looking;

@@ -52,6 +52,30 @@ recordSourceContract("the consumer of Kafka", async () => {
   };
 });
 
+test("what is still to be dealt with is known of each partition owned, and of no other", async () => {
+  await using topics = await makeTopics({ partitions: 2 });
+  const records = (count: number, key: string) =>
+    Array.from({ length: count }, () => ({ ...value("a"), key }));
+  // These two keys are in two partitions.
+  await topics.send([...records(3, "a"), ...records(2, "b")]);
+  const marks = await topics.reader.watermarks(topics.config.name);
+  expect([...marks.values()].map(({ high }) => high).toSorted()).toEqual([2, 3]);
+  const stop = new AbortController();
+  await using consumer = await member(topics, { signal: stop.signal });
+  const handled = Promise.withResolvers<void>();
+  const reading = consumer.batches(() => handled.promise, stop.signal);
+  const lags = async () => Object.fromEntries(await consumer.lags());
+  const all = Object.fromEntries([...marks].map(([partition, { high }]) => [partition, high]));
+  await until(async () => Object.keys(await lags()).length === 2);
+  expect(await lags()).toEqual(all);
+  handled.resolve();
+  await until(async () => Object.values(await lags()).every((lag) => lag === 0));
+  await topics.send(records(1, "a"));
+  await until(async () => Object.values(await lags()).every((lag) => lag === 0));
+  stop.abort();
+  await reading;
+});
+
 describe("a record", () => {
   test("comes with key, headers, time and place, to the byte", async () => {
     await using topics = await makeTopics();

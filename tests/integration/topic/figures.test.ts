@@ -19,6 +19,7 @@ test("the figures of the topics are what they hold, and how far the group has co
   expect(await watch.figures()).toEqual({
     topic: { records: 0, deadLetters: 0 },
     table: { consumed: 0, lag: 0 },
+    partitions: [0, 1].map((partition) => ({ partition, end: 0, next: 0, lag: 0 })),
     written: 0,
     consumers: [],
   });
@@ -31,12 +32,18 @@ test("the figures of the topics are what they hold, and how far the group has co
     await consumer.batches(async () => {}, never);
   }
   await topics.send(records(2));
-  expect(await watch.figures()).toEqual({
+  const figures = await watch.figures();
+  expect(figures).toMatchObject({
     topic: { records: 7, deadLetters: 0 },
     table: { consumed: 5, lag: 2 },
     written: 7,
     consumers: [],
   });
+  const sum = (what: "end" | "next" | "lag") =>
+    figures.partitions.reduce((sum, each) => sum + each[what], 0);
+  expect(figures.partitions.map(({ partition }) => partition)).toEqual([0, 1]);
+  expect([sum("end"), sum("next"), sum("lag")]).toEqual([7, 5, 2]);
+  expect(figures.partitions.every(({ end, next, lag }) => lag === end - next)).toBe(true);
 });
 
 test("a consumer is heard of while it reads, while it waits and when nothing comes", async () => {

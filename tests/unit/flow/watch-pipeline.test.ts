@@ -35,21 +35,33 @@ function watched() {
       return Promise.resolve({
         topic: { records: 50, deadLetters: 2 },
         table,
+        partitions: [{ partition: 0, end: written, next: consumed, lag: table.lag }],
         written,
         consumers,
       });
     },
   };
-  const { now } = watchPipeline({
+  const { now, partitions } = watchPipeline({
     raw: { figures: () => figures.raw() },
     topic: { figures: () => figures.topic() },
     now: () => new Date(state.ms),
     log: silentLog,
   });
-  return { now, state, figures };
+  return { now, partitions, state, figures };
 }
 
 describe("the pipeline", () => {
+  test("knows the partitions as they were found last", async () => {
+    const { now, partitions, state, figures } = watched();
+    expect(partitions()).toBeNull();
+    await now();
+    expect(partitions()).toEqual([{ partition: 0, end: 50, next: 30, lag: 20 }]);
+    figures.topic = () => Promise.reject(new PipelineError("unavailable", "down"));
+    state.ms = 2000;
+    await now();
+    expect(partitions()).toBeNull();
+  });
+
   test("is what the stations say, with no rates at first", async () => {
     const up = { up: true, since: start, lastError: null };
     const unknown = { up: null, since: null, lastError: null };

@@ -18,6 +18,19 @@ test("what is dealt with is to be committed up to the record after it", () => {
   expect(next(offsets)).toEqual([]);
 });
 
+test("a partition stands where reading began, then behind the last record that is dealt with", () => {
+  const offsets = createOffsets("users");
+  offsets.assigned([start, { ...start, partition: 1, offset: 0 }]);
+  const marks = offsets.marks(read(10, 11, 12));
+  expect([...offsets.positions()]).toEqual([
+    [0, 10],
+    [1, 0],
+  ]);
+  offsets.done(marks);
+  offsets.revoked([{ topic: "users", partition: 1 }]);
+  expect([...offsets.positions()]).toEqual([[0, 13]]);
+});
+
 test("an old owner commits nothing of a partition that was taken away while it was busy", () => {
   const offsets = createOffsets("users");
   offsets.assigned([start]);
