@@ -1,10 +1,12 @@
 import { hostname } from "node:os";
 import { PipelineError } from "../lib/errors.ts";
 import { createConsumerFigures } from "../lib/flow/consumer-figures.ts";
-import { type BatchResult, topicToSink } from "../lib/flow/topic-to-sink.ts";
+import { askedStation } from "../lib/flow/station.ts";
+import { type SinkOptions, topicToSink } from "../lib/flow/topic-to-sink.ts";
 import { tracedStations } from "../lib/flow/traced-records.ts";
 import { createHealth } from "../lib/http/health.ts";
 import { listenEarly } from "../lib/http/listen.ts";
+import { openConsumerMetrics } from "../lib/metrics/consumer.ts";
 import { createProgress } from "../lib/progress.ts";
 import { run } from "../lib/run.ts";
 import { openSink } from "../lib/sink/cassandra.ts";
@@ -26,18 +28,25 @@ const command = {
 await run(command, async ({ config, log, options, signal }) => {
   const { drain = false, json = false } = options;
   if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
-  await using server = drain ? undefined : listenEarly(config.http, "CONSUMER_PORT", log);
+  using metrics = await openConsumerMetrics({ log, now });
+  const early = { setting: "CONSUMER_PORT", metrics, log } as const;
+  await using server = drain ? undefined : listenEarly(config.http, early);
   await using tracing = await openTracing(config.traces, { name: "consume", log });
   await using sink = await openSink(config.sink, { log, signal });
   await using letters = await openDeadLetters(config.topic, { log, signal });
   const figures = createConsumerFigures({ ...self(), log, now });
   await using topic = await openConsumer(config.topic, { log, signal, drain, says: figures.now });
   const checks = { "the store": sink.ping };
-  using _ = server?.serve(createHealth({ log, checks, http: config.http }));
+  metrics.watch({
+    topic: askedStation(topic.lags, { name: "Kafka", now }),
+    table: askedStation(sink.ping, { name: "the store", now }),
+  });
+  using _ = server?.serve(createHealth({ log, checks, metrics, http: config.http }));
 
   using progress = createProgress({ label: "consume", unit: "records" });
   const started = performance.now();
-  const onBatch = (batch: BatchResult) => {
+  const onBatch: SinkOptions["onBatch"] = (batch, rows) => {
+    metrics.onBatch(batch, rows);
     figures.add(batch);
     if (drain) progress.show(figures.total.records);
     log.debug({ ...batch }, "batch written");

@@ -12,6 +12,7 @@ import { tracedSource, tracedStore } from "../lib/flow/traced-runs.ts";
 import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
 import { createService } from "../lib/http/app.ts";
 import { listenEarly } from "../lib/http/listen.ts";
+import { openServiceMetrics } from "../lib/metrics/service.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine, printable } from "../lib/printable.ts";
 import { createProgress } from "../lib/progress.ts";
@@ -44,7 +45,11 @@ const command = {
 await run(command, async ({ config, log, options, signal }) => {
   const request = runRequest(options, config.runs);
   const { http, runs: defaults, perform, alerts, keep } = config;
-  await using server = options.once ? undefined : listenEarly(http, "PORT", log);
+  const now = () => new Date();
+  using metrics = await openServiceMetrics({ log, now });
+  const { told } = metrics;
+  const early = { setting: "PORT", metrics, log } as const;
+  await using server = options.once ? undefined : listenEarly(http, early);
   await using tracing = await openTracing(config.traces, { name: "ingest", log });
   await using producer = await openProducer(config.topic, { log, signal });
   const topic = tracedPublisher(producer, tracing, config.topic);
@@ -52,7 +57,10 @@ await run(command, async ({ config, log, options, signal }) => {
   const raw = tracedStore(store, tracing);
   const { runs, outbox, schedule } = raw;
   const rateLimit = createRateLimit(raw.bookings, config.source, { log });
-  const source = tracedSource(openSource(config.source, { log, rateLimit }), tracing);
+  const source = tracedSource(
+    openSource(config.source, { log, rateLimit, onCall: told.onCall }),
+    tracing,
+  );
   const working = { worker: `${process.pid}-${crypto.randomUUID()}`, ...perform, log, tracing };
 
   if (server === undefined) {
@@ -65,17 +73,18 @@ await run(command, async ({ config, log, options, signal }) => {
 
   await retry(() => schedule.apply(config.schedule), { what: "PostgreSQL", log, signal });
   await using topics = watchTopics(config.topic, { log, signal });
-  const pipeline = watchPipeline({ raw, topic: topics, now: () => new Date(), log });
+  const pipeline = watchPipeline({ raw, topic: topics, now, log });
+  metrics.watch(pipeline);
   const checks = { PostgreSQL: raw.ping };
   const openTopic = () => openReader(config.topic, { log, signal });
   const shown = { ...raw, ...createDesks(raw), pipeline, topic: config.topic };
-  const service = createService({ ...shown, checks, defaults, http, log });
+  const service = createService({ ...shown, metrics, checks, defaults, http, log });
   using _ = server.serve(service);
   await together(signal, [
     service.run,
     (signal) => scheduleRuns(schedule, { request: defaults, log, signal }),
-    (signal) => performRuns(runs, source, { ...working, signal }),
-    (signal) => rawToTopic(outbox, topic, { log, signal }),
+    (signal) => performRuns(runs, source, { ...told, ...working, signal }),
+    (signal) => rawToTopic(outbox, topic, { onBatch: told.onRelayed, log, signal }),
     (signal) => pruneHourly(raw.old, { ...config.topic, openTopic }, { keep, log, signal }),
     (signal) => keepHistory(raw.history, pipeline, { ...config.history, log, signal }),
     (signal) => sendAlerts(raw.alerts, createWebhook(alerts), { ...alerts, log, signal }),

@@ -35,6 +35,7 @@ export function testApp(over: Partial<AppDeps> = {}) {
       },
     },
     topic: readConfig({}).topic,
+    metrics: { contentType: "text/plain; version=0.0.4", text: async () => "up 1\n" },
     checks: {},
     page,
     defaults: { results: 1000, nat: ["gb"] },

@@ -8,6 +8,7 @@ import { documentRoutes } from "./documents.ts";
 import { createEventHub, type EventFeed } from "./event-hub.ts";
 import type { Protection } from "./guards.ts";
 import type { Readiness } from "./health.ts";
+import type { MetricsText } from "./metrics-routes.ts";
 import { openApiRoute } from "./openapi.ts";
 import { createPage, type Page } from "./page.ts";
 import { type PipelineDeps, pipelineRoutes } from "./pipeline-routes.ts";
@@ -23,6 +24,7 @@ export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps
   readonly topic: DocumentedTopic;
   /** Whether its neighbours answer, for `/readyz`. */
   readonly checks: Readiness["checks"];
+  readonly metrics: MetricsText;
   readonly page: Page;
   readonly http: Protection;
   readonly log: Log;

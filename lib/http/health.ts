@@ -6,10 +6,12 @@ import type { Waiting } from "../waits.ts";
 import { HealthAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
 import { guardedApp, type Protection } from "./guards.ts";
+import { type MetricsText, metricsRoutes } from "./metrics-routes.ts";
 import { problem } from "./problem.ts";
 
-/** What tells whether the process can do its work. */
+/** What tells how the process is, and whether it can do its work. */
 export interface Readiness {
+  readonly metrics?: MetricsText | undefined;
   /** Its waits are what the process waits for at this moment. */
   readonly log: Pick<Log, "waits" | "conceal">;
   /** By what is asked: rejects, with the reason, when it does not answer. */
@@ -21,7 +23,7 @@ export interface Readiness {
 /** Shorter than the time-out of those who ask: compose.yaml allows 5 s. */
 const checkMs = 2000;
 
-/** Is the process alive, and can it do its work: `/healthz` and `/readyz`. */
+/** Is the process alive, can it do its work, how is it: `/healthz`, `/readyz` and `/metrics`. */
 export function healthRoutes(readiness: Readiness): Hono {
   const app = new Hono();
   const healthy = {
@@ -48,10 +50,11 @@ export function healthRoutes(readiness: Readiness): Hono {
     const detail = `waiting for ${waitingFor.map(({ what }) => what).join("; ")}`;
     return problem(c, { status: 503, title: "Not ready", detail, waitingFor });
   });
+  if (readiness.metrics) app.route("/", metricsRoutes(readiness.metrics));
   return app;
 }
 
-/** The whole of a port where nothing but the checks is served. */
+/** The whole of a port where nothing but the checks and the metrics is served. */
 export function createHealth(readiness: Readiness): Hono {
   const app = guardedApp(readiness.http);
   app.route("/", healthRoutes(readiness));

@@ -6,6 +6,7 @@ import { sleep } from "../sleep.ts";
 import { isLoopback } from "./auth.ts";
 import { browserApp } from "./browser-app.ts";
 import { createHealth, type Readiness } from "./health.ts";
+import type { MetricsText } from "./metrics-routes.ts";
 import { createPage } from "./page.ts";
 import { problem } from "./problem.ts";
 
@@ -41,18 +42,23 @@ export interface Place {
   readonly setting: string;
 }
 
+export interface EarlyOptions {
+  readonly setting: "PORT" | "CONSUMER_PORT";
+  readonly metrics?: MetricsText;
+  readonly log: Log;
+}
+
 /**
- * Listens at once, with the checks and the dashboard's frame alone, so that what a start waits for
- * can be asked of it. What it serves then is served until that is disposed; after it the same again.
- * Refuses to be reachable from other machines without protection.
+ * Listens at once, with checks, metrics and the dashboard's frame alone, so that what a start waits
+ * for can be asked of it. What it serves then is served until that is disposed; after it the same
+ * again. Refuses to be reachable from other machines without protection.
  */
 export function listenEarly(
   config: Config["http"],
-  setting: "PORT" | "CONSUMER_PORT",
-  log: Log,
+  { setting, metrics, log }: EarlyOptions,
 ): Listening {
   requireProtection(config);
-  const server = listen(createStart({ log, checks: {}, http: config }, setting), {
+  const server = listen(createStart({ log, metrics, checks: {}, http: config }, setting), {
     host: config.host,
     port: setting === "PORT" ? config.port : config.consumerPort,
     setting,

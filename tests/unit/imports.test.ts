@@ -10,6 +10,7 @@ const rules: Readonly<Record<string, Rule>> = {
   http: { values: ["domain", "plumbing"] },
   // It runs in a browser: of the service it knows what that answers, as types.
   "http/dashboard": { values: ["domain"], types: ["http"] },
+  metrics: { values: ["domain", "plumbing"], types: ["flow"] },
   schedule: { values: ["domain", "plumbing"] },
   source: { values: ["domain", "plumbing"], types: ["flow"] },
   raw: { values: ["domain", "plumbing"], types: ["flow"] },

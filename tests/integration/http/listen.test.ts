@@ -73,7 +73,7 @@ describe("a server", () => {
 test("a port is open from the start, and says that the service is not ready until it serves", async () => {
   const log: Log = { ...silentLog, waits: createWaits() };
   const { http } = readConfig({ PORT: "0" });
-  await using server = listenEarly(http, "PORT", log);
+  await using server = listenEarly(http, { setting: "PORT", log });
   const get = async (path: string) => (await fetch(new URL(path, server.url))).status;
   expect(await get("/healthz")).toBe(200);
   expect(await get("/readyz")).toBe(503);
@@ -93,7 +93,7 @@ test("a port is open from the start, and says that the service is not ready unti
 
 test("a port that other machines reach is not opened without a token", () => {
   const { http } = readConfig({ HOST: "0.0.0.0", PORT: "0" });
-  expect(() => listenEarly(http, "PORT", silentLog)).toThrow(
+  expect(() => listenEarly(http, { setting: "PORT", log: silentLog })).toThrow(
     expect.objectContaining({ code: "usage" }),
   );
 });
