@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { messageChain } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { sleep } from "../sleep.ts";
@@ -41,17 +41,25 @@ export function healthRoutes(readiness: Readiness): Hono {
   });
   app.get("/readyz", ready, async (c) => {
     const found = await waitedFor(readiness);
-    if (found.length === 0) return c.json({ status: "ok" });
-    const waitingFor = found.map(({ what, reason, since }) => ({
-      what,
-      since: since.toISOString(),
-      ...(readiness.http.token === "" ? { reason: readiness.log.conceal(reason) } : {}),
-    }));
-    const detail = `waiting for ${waitingFor.map(({ what }) => what).join("; ")}`;
-    return problem(c, { status: 503, title: "Not ready", detail, waitingFor });
+    return found.length === 0 ? c.json({ status: "ok" }) : notReady(c, readiness, found);
   });
   if (readiness.metrics) app.route("/", metricsRoutes(readiness.metrics));
   return app;
+}
+
+/** Says what the process waits for: by default what it tells of its own accord. */
+export function notReady(
+  c: Context,
+  { log, http }: Readiness,
+  found: readonly Waiting[] = log.waits.now(),
+): Response {
+  const waitingFor = found.map(({ what, reason, since }) => ({
+    what,
+    since: since.toISOString(),
+    ...(http.token === "" ? { reason: log.conceal(reason) } : {}),
+  }));
+  const detail = `waiting for ${waitingFor.map(({ what }) => what).join("; ")}`;
+  return problem(c, { status: 503, title: "Not ready", detail, waitingFor });
 }
 
 /** The whole of a port where nothing but the checks and the metrics is served. */

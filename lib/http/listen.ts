@@ -5,10 +5,9 @@ import type { Log } from "../log.ts";
 import { sleep } from "../sleep.ts";
 import { isLoopback } from "./auth.ts";
 import { browserApp } from "./browser-app.ts";
-import { createHealth, type Readiness } from "./health.ts";
+import { createHealth, notReady, type Readiness } from "./health.ts";
 import type { MetricsText } from "./metrics-routes.ts";
 import { createPage } from "./page.ts";
-import { problem } from "./problem.ts";
 
 /** What a server answers with: a Hono app is one. */
 export interface Handler {
@@ -86,7 +85,7 @@ export function listenEarly(
 function createStart(readiness: Readiness, setting: "PORT" | "CONSUMER_PORT"): Hono {
   const browsers = setting === "PORT";
   const app = browsers ? browserApp(readiness, createPage()) : createHealth(readiness);
-  app.notFound((c) => problem(c, { status: 503, title: "Not ready" }));
+  app.notFound((c) => notReady(c, readiness));
   return app;
 }
 

@@ -20,13 +20,8 @@ export function openFrame(
   const frame = h(
     "div",
     { class: "frame" },
-    h(
-      "div",
-      {},
-      skipLink(main),
-      bar(links, { live, signal, ...(end ? { end } : {}) }),
-      lostBar(live, signal),
-    ),
+    skipLink(main),
+    bar(links, { live, signal, ...(end ? { end } : {}) }),
     main,
   );
   fill(document.body, frame, toastRegion());
@@ -69,6 +64,7 @@ function bar(
       items.map(({ element }) => element),
     ),
     h("div", { class: "bar-end" }, connectionMark(live, signal), end),
+    lostBar(live, signal),
   );
 }
 

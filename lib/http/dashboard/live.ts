@@ -114,9 +114,6 @@ export function openLive(query: string, signal: AbortSignal): Live {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof StreamRefused) {
-    return error.status === 503 ? "the service is starting" : error.message;
-  }
   // Browsers say "Failed to fetch", "network error" and the like.
   return error instanceof TypeError ? "no answer" : String((error as Error).message);
 }

@@ -18,8 +18,9 @@ export interface Listening {
 /** Why a stream could not be opened. */
 export class StreamRefused extends Error {
   readonly status: number;
-  constructor(status: number) {
-    super(`the service answered ${status}`);
+  constructor(status: number, told: { readonly title?: string; readonly detail?: string } | null) {
+    const { title = `the service answered ${status}`, detail } = told ?? {};
+    super(detail === undefined ? title : `${title}: ${detail}`);
     this.status = status;
   }
 }
@@ -41,7 +42,9 @@ export async function readEvents(path: string, options: Listening): Promise<void
       },
       signal,
     });
-    if (!answer.ok || !answer.body) throw new StreamRefused(answer.status);
+    if (!answer.ok || !answer.body) {
+      throw new StreamRefused(answer.status, await answer.json().catch(() => null));
+    }
     options.onOpen();
     await readBody(answer.body, options, watch.alive);
   } finally {
