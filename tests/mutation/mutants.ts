@@ -202,7 +202,7 @@ export const mutants: readonly Mutant[] = [
   {
     step: "with a token everything needs it",
     file: "lib/http/auth.ts",
-    find: "if (open || equal(given, token)) return next();",
+    find: 'if (token === "" || check || isOpen?.(c.req) || hasBearer(c, token)) return next();',
     replace: "return next();",
     tests: [unit("http/app")],
   },
