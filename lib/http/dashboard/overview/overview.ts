@@ -3,10 +3,12 @@ import { ask } from "../api.ts";
 import { asked } from "../asked.ts";
 import { h } from "../dom.ts";
 import type { View } from "../router.ts";
+import { plots } from "./plots.ts";
 import { stations } from "./stations.ts";
 
 /** `#/`: how everything stands, live. */
-export const overview: View = ({ live, signal }) => {
+export const overview: View = (context) => {
+  const { live, signal } = context;
   const way = stations();
   const now = asked<Pipeline>({
     what: "the stations",
@@ -25,5 +27,6 @@ export const overview: View = ({ live, signal }) => {
     { class: "view" },
     h("div", { class: "view-head" }, h("h1", {}, "Overview")),
     now.element,
+    plots(context),
   );
 };

@@ -1,4 +1,4 @@
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import { fill, h, say, uniqueId } from "../dom.ts";
 import { axisCount } from "../format.ts";
 
@@ -77,18 +77,28 @@ export function plot({ title, lines, text, signal }: PlotOptions): Plot {
     const time = at === undefined ? undefined : data[0][at];
     say(when, time === undefined ? "" : clock.format(time * 1000));
   };
-  const make = () => {
+  const make = (Chart: typeof uPlot, width: number) => {
     chart?.destroy();
     fill(canvas);
-    const options = chartOptions(lines, { width: canvas.clientWidth, span: () => span, tell });
-    chart = new uPlot(options, data as uPlot.AlignedData, canvas);
+    const options = chartOptions(lines, { width, span: () => span, tell });
+    chart = new Chart(options, data as uPlot.AlignedData, canvas);
   };
-  watchSize(canvas, signal, (width) => {
-    if (chart) chart.setSize({ width, height });
-    else make();
-  });
-  // What is drawn has its colours from the scheme.
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", make, { signal });
+  // The cards are there at once; what draws in them comes after the figures.
+  const draw = async () => {
+    const { default: Chart } = await import("uplot");
+    if (signal.aborted) return;
+    watchSize(canvas, signal, (width) => {
+      if (chart) chart.setSize({ width, height });
+      else make(Chart, width);
+    });
+    // What is drawn has its colours from the scheme.
+    matchMedia("(prefers-color-scheme: dark)").addEventListener(
+      "change",
+      () => make(Chart, canvas.clientWidth),
+      { signal },
+    );
+  };
+  draw().catch(reportError);
   signal.addEventListener("abort", () => chart?.destroy());
   return {
     element,
