@@ -47,6 +47,14 @@ export function runId(text: string | undefined): number {
   return Number(text);
 }
 
+/** The id of a user, as given on the command line, alone; in lower case. Fails with "usage". */
+export function userId(given: readonly string[]): string {
+  const [id = "", ...more] = given;
+  const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+  if (more.length === 0 && uuid.test(id)) return id.toLowerCase();
+  throw new PipelineError("usage", `${given.join(" ") || "no id"}: expected the id of one user`);
+}
+
 /** What `runs republish` is to send again: of a run, or of a span of time. Fails with "usage". */
 export function republishSelection(given: {
   readonly run?: string;

@@ -3,6 +3,7 @@ import type { AlertQueue } from "../flow/alerts.ts";
 import type { LetterIndex, RejectedRows } from "../flow/letters.ts";
 import type { OldThings } from "../flow/prune.ts";
 import type { Bookings } from "../flow/rate-limit.ts";
+import type { TracedStations } from "../flow/trace-user.ts";
 import type { Ledger } from "../flow/verify.ts";
 import type { RawFigures } from "../flow/watch-pipeline.ts";
 import type { Log } from "../log.ts";
@@ -20,6 +21,7 @@ import { openLedger } from "./ledger.ts";
 import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
 import { createOutbox, type RawOutbox } from "./outbox.ts";
+import { createReceived } from "./received.ts";
 import { createRejectedRows } from "./rejected.ts";
 import { createKeptRows, type KeptRows } from "./republish.ts";
 import { createOldThings } from "./retention.ts";
@@ -43,6 +45,8 @@ export interface RawStore extends AsyncDisposable {
   readonly schedule: SharedSchedule;
   readonly backfills: Backfills;
   readonly rejected: RejectedRows;
+  /** Each time that a user was received. */
+  readonly received: TracedStations["raw"];
   /** How it stands. */
   figures(): Promise<RawFigures>;
   /** Compares what was received with what arrived. */
@@ -115,6 +119,7 @@ export async function openRawStore(
     history: createHistory(sql),
     kept: createKeptRows(sql, slow),
     rejected: createRejectedRows(slow),
+    received: createReceived(slow),
     figures: () => readFigures(sql),
     openLedger: () => openLedger(config.url),
     openLetterIndex: () => openLetterIndex(slow, config.url),

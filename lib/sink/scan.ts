@@ -12,6 +12,8 @@ export interface Scan {
    * of bounded size.
    */
   scan(): AsyncGenerator<readonly VersionedUser[]>;
+  /** The rows of these ids that are there, with their write times; none without a table. */
+  find(ids: readonly string[]): Promise<readonly VersionedUser[]>;
   /** A few rows, to look at. */
   sample(count: number): Promise<readonly User[]>;
 }
@@ -21,13 +23,13 @@ const pageRows = 2000;
 
 export function createScan(store: Store, { keyspace, table }: Config["sink"]): Scan {
   const names = columns.join(", ");
-  const slice =
-    `select ${names}, writetime(first_name) as version from ${keyspace}.${table} ` +
-    "where token(id) >= ? and token(id) <= ?";
+  const rows = `select ${names}, writetime(first_name) as version from ${keyspace}.${table}`;
+  const slice = `${rows} where token(id) >= ? and token(id) <= ?`;
+  const isThere = () =>
+    store.ask("look for the table", (client) => tableExists(client, { keyspace, table }));
   return {
     async *scan() {
-      const place = { keyspace, table };
-      if (!(await store.ask("look for the table", (client) => tableExists(client, place)))) return;
+      if (!(await isThere())) return;
       for (const [from, to] of ring()) {
         let pageState: string | undefined;
         do {
@@ -39,13 +41,17 @@ export function createScan(store: Store, { keyspace, table }: Config["sink"]): S
               ...(state === undefined ? {} : { pageState: state }),
             }),
           );
-          yield page.rows.map((row) => ({
-            user: userOf(row),
-            version: Number(row.get("version")),
-          }));
+          yield page.rows.map(versioned);
           pageState = page.pageState || undefined;
         } while (pageState !== undefined);
       }
+    },
+    find: async (ids) => {
+      if (!(await isThere())) return [];
+      const found = await store.ask("look up rows", (client) =>
+        client.execute(`${rows} where id in ?`, [ids], { prepare: true }),
+      );
+      return found.rows.map(versioned);
     },
     sample: (count) =>
       store.ask("read some rows", async (client) => {
@@ -64,6 +70,10 @@ function* ring(): Generator<readonly [string, string]> {
   for (let i = 0n; i < slices; i++) {
     yield [String(least + i * width), String(least + (i + 1n) * width - 1n)];
   }
+}
+
+function versioned(row: types.Row): VersionedUser {
+  return { user: userOf(row), version: Number(row.get("version")) };
 }
 
 /**

@@ -6,7 +6,13 @@ import { loadKafkaClient } from "../native/load.ts";
 import { retry } from "../retry.ts";
 import { called, clientProperties, configured, type Kafka, type TopicOptions } from "./kafka.ts";
 import { poll } from "./messages.ts";
-import { type Committed, committedOffsets, endOffsets, type Watermarks } from "./watermarks.ts";
+import {
+  type Committed,
+  committedOffsets,
+  endOffsets,
+  offsetsAt,
+  type Watermarks,
+} from "./watermarks.ts";
 
 /** Looks at topics and at the group's progress without belonging to the group. */
 export interface Reader extends AsyncDisposable {
@@ -16,6 +22,8 @@ export interface Reader extends AsyncDisposable {
   committed(topic: string): Promise<ReadonlyMap<number, number>>;
   /** The same for these partitions alone, with what its consumers said when they committed. */
   commits(topic: string, partitions: readonly number[]): Promise<readonly Committed[]>;
+  /** By partition, the first offset at or after this time; behind the end where there is none. */
+  offsetsAt(topic: string, timeMs: number): Promise<ReadonlyMap<number, number>>;
   /** The last few records, to look at: key, value and headers as text. */
   sample(topic: string, count: number): Promise<readonly Record<string, unknown>[]>;
   /**
@@ -61,6 +69,8 @@ export async function openReader(
       return new Map(known.map(({ partition, offset }) => [partition, offset]));
     },
     commits,
+    offsetsAt: async (topic, timeMs) =>
+      offsetsAt(reader, topic, { partitions: [...(await watermarks(topic)).keys()], timeMs }),
     sample: async (topic, count) => {
       const marks = await watermarks(topic);
       const from = new Map([...marks].map(([partition, { high }]) => [partition, high - count]));

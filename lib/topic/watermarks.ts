@@ -75,6 +75,27 @@ export async function committedOffsets(
   });
 }
 
+/** By partition, the first offset at or after this time; behind any end where there is none. */
+export async function offsetsAt(
+  consumer: KafkaConsumer,
+  topic: string,
+  { partitions, timeMs }: { readonly partitions: readonly number[]; readonly timeMs: number },
+): Promise<ReadonlyMap<number, number>> {
+  if (partitions.length === 0) return new Map();
+  const asked = partitions.map((partition) => ({ topic, partition, offset: timeMs }));
+  const what = "ask for the offsets of a time";
+  const answers = await called<readonly (Answer | Error)[]>(what, (done) =>
+    consumer.offsetsForTimes(asked, requestMs, done),
+  );
+  return new Map(
+    answers.map((answer) => {
+      if (answer instanceof Error) throw kafkaError(what, answer);
+      const { partition, offset = -1 } = answer;
+      return [partition, offset < 0 ? Number.POSITIVE_INFINITY : offset];
+    }),
+  );
+}
+
 /** Where the group has committed nothing there is no offset. */
 interface Answer {
   readonly partition: number;

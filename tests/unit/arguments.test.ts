@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type GivenRun, runRequest } from "../../lib/arguments.ts";
+import { type GivenRun, runRequest, userId } from "../../lib/arguments.ts";
 
 const defaults = { results: 1000, nat: ["gb"] };
 const asked = (given: GivenRun) => runRequest({ once: true, ...given }, defaults);
@@ -48,6 +48,22 @@ describe("the run that options ask for", () => {
       expect(() => runRequest(given, defaults)).toThrow(
         expect.objectContaining({ code: "usage", message: expect.stringContaining("--once") }),
       );
+    },
+  );
+});
+
+describe("the id of a user", () => {
+  const id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+  test("is taken in either case", () => {
+    expect(userId([id])).toBe(id);
+    expect(userId([id.toUpperCase()])).toBe(id);
+  });
+
+  test.each([[[]], [[""]], [["42"]], [[id, id]], [[`${id}0`]], [[id.replaceAll("-", "")]]])(
+    "is not %j",
+    (given) => {
+      expect(() => userId(given)).toThrow("expected the id of one user");
     },
   );
 });
