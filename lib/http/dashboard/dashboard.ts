@@ -1,9 +1,14 @@
 import { isTrouble, reasonOf, signedOutEvent } from "./api.ts";
+import { backfills } from "./backfills/backfills.ts";
 import { fill, h } from "./dom.ts";
 import { openFrame } from "./frame.ts";
 import { openLive } from "./live.ts";
+import { overview } from "./overview/overview.ts";
 import { button, keepTimes } from "./parts.ts";
 import { type Route, startRouter } from "./router.ts";
+import { run } from "./runs/run.ts";
+import { runs } from "./runs/runs.ts";
+import { schedule } from "./schedule/schedule.ts";
 import { type Session, session, signIn, signOut } from "./session.ts";
 import { toastError } from "./toast.ts";
 
@@ -13,27 +18,27 @@ const routes: readonly Route[] = [
   {
     path: "/",
     title: () => "Overview",
-    load: async () => (await import("./overview/overview.ts")).overview,
+    view: overview,
   },
   {
     path: "/runs",
     title: () => "Runs",
-    load: async () => (await import("./runs/runs.ts")).runs,
+    view: runs,
   },
   {
     path: "/runs/:id",
     title: ({ id }) => `Run ${id}`,
-    load: async () => (await import("./runs/run.ts")).run,
+    view: run,
   },
   {
     path: "/schedule",
     title: () => "Schedule",
-    load: async () => (await import("./schedule/schedule.ts")).schedule,
+    view: schedule,
   },
   {
     path: "/backfills",
     title: () => "Backfills",
-    load: async () => (await import("./backfills/backfills.ts")).backfills,
+    view: backfills,
   },
 ];
 

@@ -1,6 +1,6 @@
-import { h } from "./dom.ts";
+import { fill, h } from "./dom.ts";
 import type { Live } from "./live.ts";
-import { failed, loading } from "./parts.ts";
+import { failed } from "./parts.ts";
 
 /** What a view is given. */
 export interface ViewContext {
@@ -21,8 +21,7 @@ export interface Route {
   readonly path: string;
   /** For the window's title. */
   readonly title: (params: Readonly<Record<string, string>>) => string;
-  /** Loaded when it is first shown. */
-  readonly load: () => Promise<View>;
+  readonly view: View;
 }
 
 /** Shows the view that the address names, and the next one whenever that changes. */
@@ -35,36 +34,30 @@ export function startRouter(
   }: Pick<ViewContext, "live" | "signal"> & { readonly routes: readonly Route[] },
 ): void {
   let leaving = new AbortController();
-  let shown: string | undefined;
+  let first = true;
 
-  async function show(): Promise<void> {
+  const show = () => {
     const { path, query } = place();
-    const first = shown === undefined;
-    // What stands behind the `?` is the view's own: it has set it, and shows it already.
-    if (shown === path) return;
-    shown = path;
     leaving.abort();
     leaving = new AbortController();
     const left = AbortSignal.any([signal, leaving.signal]);
     const { route, params } = routeOf(path, routes);
     document.title = `${route?.title(params) ?? "No such view"} · users-pipeline`;
-    main.replaceChildren(loading("the view", "60vh"));
-    const made = await viewOf(route, { params, query, live, signal: left }, show);
-    if (left.aborted) return;
-    main.replaceChildren(made);
-    if (first) return;
-    scrollTo(0, 0);
-    // Whoever hears the page hears where they are now.
-    const heading = main.querySelector("h1");
-    heading?.setAttribute("tabindex", "-1");
-    heading?.focus({ preventScroll: true });
-  }
-
-  const showNow = () => {
-    show().catch(reportError);
+    fill(main, viewOf(route, { params, query, live, signal: left }, show));
+    if (!first) enter(main);
+    first = false;
   };
-  addEventListener("hashchange", showNow, { signal });
-  showNow();
+  // What stands behind the `?` a view changes itself, which is no such event.
+  addEventListener("hashchange", show, { signal });
+  show();
+}
+
+/** Whoever hears the page hears where they are now. */
+function enter(main: HTMLElement): void {
+  scrollTo(0, 0);
+  const heading = main.querySelector("h1");
+  heading?.setAttribute("tabindex", "-1");
+  heading?.focus({ preventScroll: true });
 }
 
 /** Changes what follows the `?` in the address, without leaving the view: null removes a name. */
@@ -84,17 +77,13 @@ export function place(): { readonly path: string; readonly query: URLSearchParam
   return { path: path === "" ? "/" : path, query: new URLSearchParams(query) };
 }
 
-async function viewOf(
-  route: Route | undefined,
-  context: ViewContext,
-  again: () => unknown,
-): Promise<HTMLElement> {
+function viewOf(route: Route | undefined, context: ViewContext, again: () => void): HTMLElement {
   if (!route) {
     const back = h("a", { href: "#/" }, "Back to the overview");
     return h("div", { class: "view" }, h("h1", {}, "No such view"), h("p", {}, back));
   }
   try {
-    return (await route.load())(context);
+    return route.view(context);
   } catch (error) {
     reportError(error);
     return failed(error, again);
