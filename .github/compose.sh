@@ -8,7 +8,7 @@ set=${1:-}
 case $set in
   single)
     api=http://localhost:8080 ingest=ingest postgres=postgres broker=broker scylla=scylla
-    up=(docker compose --profile offline up --build --wait --wait-timeout 1200)
+    up=(docker compose --profile offline --profile observe up --build --wait --wait-timeout 1200)
     ;;
   cluster)
     api=http://localhost:18080 ingest=ingest-cluster postgres=postgres-cluster broker=broker-1 scylla=scylla-1
@@ -74,6 +74,27 @@ check() {
   docker compose exec -T "$ingest" bun run verify
 }
 
+# What Prometheus answers to a query: the value of its one series.
+asked() {
+  curl -fsS localhost:9090/api/v1/query --data-urlencode "query=$1" | jq -r '.data.result[0].value[1] // ""'
+}
+
+is() { [[ $(asked "$1") == "$2" ]]; }
+
+# Prometheus scrapes both services, Grafana has the dashboard and reaches Prometheus, the Kafka UI reaches the broker.
+observe() {
+  eventually is 'sum(up)' 2
+  eventually is 'max(pipeline_runs{state="success"})' 1
+  eventually is 'sum(max by (partition) (pipeline_group_lag_records))' 0
+  eventually is 'sum(pipeline_rows_written_total)' "$1"
+  expect "Grafana's dashboard" users-pipeline \
+    "$(curl -fsS localhost:3000/api/dashboards/uid/users-pipeline | jq -r .dashboard.title)"
+  expect "Prometheus, by way of Grafana" "$1" \
+    "$(curl -fsS 'localhost:3000/api/datasources/proxy/uid/prometheus/api/v1/query?query=sum(pipeline_rows_written_total)' |
+      jq -r '.data.result[0].value[1]')"
+  expect "the cluster in the Kafka UI" online "$(curl -fsS localhost:8082/api/clusters | jq -r '.[0].status')"
+}
+
 say "up"
 "${up[@]}"
 docker compose --profile '*' ps
@@ -83,8 +104,10 @@ send 1000
 check 1000
 
 if [[ $set == single ]]; then
+  say "Prometheus, Grafana, Kafka UI"
+  observe 1000
   say "new containers find the data of the old ones"
-  docker compose --profile offline down
+  docker compose --profile offline --profile observe down
   "${up[@]}"
 else
   say "one broker and one store node less"

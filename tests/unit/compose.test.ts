@@ -12,10 +12,10 @@ setDefaultTimeout(60_000);
 
 const project = join(import.meta.dir, "../..");
 const parsed = Bun.YAML.parse(await Bun.file(join(project, "compose.yaml")).text());
-const { services, volumes } = v.parse(composeFile(), parsed);
+const { services, volumes, configs } = v.parse(composeFile(), parsed);
 const names = Object.keys(services);
-const [single, cluster, offline] = [undefined, "cluster", "offline"].map((profile) =>
-  names.filter((name) => service(name).profiles?.[0] === profile),
+const [single, cluster, offline, observe] = [undefined, "cluster", "offline", "observe"].map(
+  (profile) => names.filter((name) => service(name).profiles?.[0] === profile),
 );
 const apps = ["ingest", "consume", "fake-api", "ingest-cluster", "consume-cluster"];
 const withSettings = apps.filter((name) => name !== "fake-api");
@@ -35,6 +35,7 @@ describe("compose.yaml", () => {
   test("without a profile it brings up the five services of one machine", () => {
     expect(single).toEqual(["postgres", "broker", "scylla", "ingest", "consume"]);
     expect(offline).toEqual(["fake-api"]);
+    expect(observe).toEqual(["prometheus", "grafana", "kafka-ui"]);
   });
 
   test("the profile cluster has three brokers and three stores", () => {
@@ -80,8 +81,9 @@ describe("compose.yaml", () => {
     }
   });
 
-  test.each(apps)("%s gains no rights", (name) => {
+  test.each([...apps, ...(observe ?? [])])("%s gains no rights", (name) => {
     expect(service(name).security_opt).toEqual(["no-new-privileges:true"]);
+    expect(service(name).cap_drop).toEqual(["ALL"]);
   });
 
   test("every service waits for the servers it uses to be healthy", () => {
@@ -91,6 +93,7 @@ describe("compose.yaml", () => {
         .map(([other]) => other);
     expect(waits("ingest")).toEqual(["postgres", "broker"]);
     expect(waits("consume")).toEqual(["broker", "scylla"]);
+    expect([waits("grafana"), waits("kafka-ui")]).toEqual([["prometheus"], ["broker"]]);
     expect(waits("ingest-cluster")).toEqual(["postgres-cluster", ...numbered("broker")]);
     expect(waits("consume-cluster")).toEqual([...numbered("broker"), ...numbered("scylla")]);
   });
@@ -108,20 +111,26 @@ describe("compose.yaml", () => {
   test("every server keeps its data in a volume of its own, where its image keeps it", () => {
     const used = names.flatMap((name) => service(name).volumes ?? []);
     expect(used.map((volume) => volume.split(":")[0]).sort()).toEqual(Object.keys(volumes).sort());
-    const places: Record<string, string> = {
+    const places: Record<string, string | undefined> = {
+      "prom/prometheus": "/prometheus",
+      "grafana/grafana": "/var/lib/grafana",
+      // Keeps nothing.
+      "kafbat/kafka-ui": undefined,
       "postgres:18": "/var/lib/postgresql",
       "apache/kafka": "/var/lib/kafka/data",
       "scylladb/scylla": "/var/lib/scylla",
     };
     for (const { image = "", volumes: [volume] = [], build } of Object.values(services)) {
-      const place = places[image] ?? places[image.split(":")[0] ?? ""];
-      if (build === undefined) expect(volume?.split(":")[1]).toBe(place ?? "");
+      const known = image in places ? image : (image.split(":")[0] ?? "");
+      if (build !== undefined) continue;
+      expect(places).toHaveProperty([known]);
+      expect(volume?.split(":")[1]).toEqual(places[known]);
     }
   });
 
   test("every image is pinned to a version", () => {
     for (const { image } of Object.values(services)) {
-      if (image !== undefined) expect(image).toMatch(/^[a-z/]+:\d+(\.\d+)*$/);
+      if (image !== undefined) expect(image).toMatch(/^[a-z/-]+:v?\d+(\.\d+)*$/);
     }
   });
 });
@@ -275,6 +284,67 @@ describe("the pipeline's services in compose.yaml", () => {
   });
 });
 
+describe("the profile observe in compose.yaml", () => {
+  const scraped = (token = "") => {
+    const content = (configs.prometheus?.content ?? "").replaceAll(
+      /\$\{API_TOKEN:-\}/g,
+      () => token,
+    );
+    return v.parse(prometheusFile(), Bun.YAML.parse(content));
+  };
+
+  test("hands Prometheus the token as it is, whatever is in it, and none where there is none", () => {
+    for (const token of ["", `'"#: {&*!|>%@\\\`-[]`, "0123456789abcdef"]) {
+      const given = scraped(token).scrape_configs.map((each) => each.authorization.credentials);
+      expect(given).toEqual([token, token]);
+    }
+  });
+
+  test("has Prometheus scrape both services of both sets, at the ports they listen on", () => {
+    const targets = scraped().scrape_configs.map(({ job_name, dns_sd_configs: [place] }) => ({
+      ...{ job_name, names: place?.names, port: place?.port },
+    }));
+    expect(targets).toEqual([
+      { job_name: "ingest", names: ["ingest", "ingest-cluster"], port: 8080 },
+      { job_name: "consume", names: ["consume", "consume-cluster"], port: 8081 },
+    ]);
+    for (const name of targets.flatMap((target) => target.names ?? [])) {
+      const { http } = readConfig(environment(name));
+      expect([http.port, http.consumerPort]).toEqual([8080, 8081]);
+    }
+  });
+
+  test("gives each service files that are there, where its other files look for them", async () => {
+    const mounted = (observe ?? []).flatMap((name) => service(name).configs ?? []);
+    expect(mounted.map(({ source }) => source).toSorted()).toEqual(Object.keys(configs).toSorted());
+    const targets = mounted.map(({ target }) => target);
+    const textOf = async (name: string) =>
+      Bun.file(join(project, configs[name]?.file ?? "")).text();
+    const ini = await textOf("grafana");
+    const home = /^default_home_dashboard_path = (.*)$/m.exec(ini)?.[1] ?? "";
+    expect(targets).toContain(home);
+    expect(await textOf("grafana-dashboards")).toContain(`path: ${join(home, "..")} `);
+    const [prometheus] = service("prometheus").command ?? [];
+    expect(targets).toContain(prometheus?.split("=")[1] ?? "");
+  });
+
+  test("lets people look, and change nothing", async () => {
+    const ini = await Bun.file(join(project, configs.grafana?.file ?? "")).text();
+    expect(ini).toContain("[auth.anonymous]\nenabled = true\norg_role = Viewer\n");
+    expect(ini).toContain("disable_initial_admin_creation = true\n");
+    expect(environment("kafka-ui").KAFKA_CLUSTERS_0_READONLY).toBe("true");
+  });
+});
+
+function prometheusFile() {
+  const job = v.object({
+    job_name: v.string(),
+    authorization: v.object({ credentials: v.string() }),
+    dns_sd_configs: v.array(v.object({ names: v.array(v.string()), port: v.number() })),
+  });
+  return v.object({ scrape_configs: v.array(job) });
+}
+
 function composeFile() {
   const texts = v.array(v.string());
   const service = v.looseObject({
@@ -285,6 +355,7 @@ function composeFile() {
     environment: v.optional(v.record(v.string(), v.nullable(v.string()))),
     ports: v.optional(texts),
     volumes: v.optional(texts),
+    configs: v.optional(v.array(v.object({ source: v.string(), target: v.string() }))),
     depends_on: v.optional(v.record(v.string(), v.object({ condition: v.string() }))),
     healthcheck: v.object({ test: texts }),
     mem_limit: v.string(),
@@ -298,6 +369,10 @@ function composeFile() {
   return v.object({
     services: v.record(v.string(), service),
     volumes: v.record(v.string(), v.null()),
+    configs: v.record(
+      v.string(),
+      v.strictObject({ file: v.optional(v.string()), content: v.optional(v.string()) }),
+    ),
   });
 }
 
