@@ -9,7 +9,6 @@ import { createRateLimit } from "../lib/flow/rate-limit.ts";
 import { rawToTopic } from "../lib/flow/raw-to-topic.ts";
 import { tracedPublisher } from "../lib/flow/traced-records.ts";
 import { tracedSource, tracedStore } from "../lib/flow/traced-runs.ts";
-import { watchPipeline } from "../lib/flow/watch-pipeline.ts";
 import { createService } from "../lib/http/app.ts";
 import { listenEarly } from "../lib/http/listen.ts";
 import { openServiceMetrics } from "../lib/metrics/service.ts";
@@ -19,11 +18,10 @@ import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { retry } from "../lib/retry.ts";
 import { run } from "../lib/run.ts";
-import { createDesks } from "../lib/schedule/desk.ts";
 import { scheduleRuns } from "../lib/schedule/scheduler.ts";
+import { openDesks } from "../lib/service/desks.ts";
 import { openSource } from "../lib/source/randomuser.ts";
 import { together } from "../lib/together.ts";
-import { watchTopics } from "../lib/topic/figures.ts";
 import { openProducer } from "../lib/topic/producer.ts";
 import { openReader } from "../lib/topic/reader.ts";
 import { openTracing } from "../lib/tracing.ts";
@@ -72,12 +70,11 @@ await run(command, async ({ config, log, options, signal }) => {
   }
 
   await retry(() => schedule.apply(config.schedule), { what: "PostgreSQL", log, signal });
-  await using topics = watchTopics(config.topic, { log, signal });
-  const pipeline = watchPipeline({ raw, topic: topics, now, log });
-  metrics.watch(pipeline);
+  await using desks = await openDesks(config, raw, { log, signal });
+  metrics.watch(desks.pipeline);
   const checks = { PostgreSQL: raw.ping };
   const openTopic = () => openReader(config.topic, { log, signal });
-  const shown = { ...raw, ...createDesks(raw), pipeline, topic: config.topic };
+  const shown = { ...raw, ...desks, topic: config.topic };
   const service = createService({ ...shown, metrics, checks, defaults, http, log });
   using _ = server.serve(service);
   await together(signal, [
@@ -86,7 +83,7 @@ await run(command, async ({ config, log, options, signal }) => {
     (signal) => performRuns(runs, source, { ...told, ...working, signal }),
     (signal) => rawToTopic(outbox, topic, { onBatch: told.onRelayed, log, signal }),
     (signal) => pruneHourly(raw.old, { ...config.topic, openTopic }, { keep, log, signal }),
-    (signal) => keepHistory(raw.history, pipeline, { ...config.history, log, signal }),
+    (signal) => keepHistory(raw.history, desks.pipeline, { ...config.history, log, signal }),
     (signal) => sendAlerts(raw.alerts, createWebhook(alerts), { ...alerts, log, signal }),
   ]);
   return 0;

@@ -2,6 +2,7 @@ import { readConfig } from "../lib/config.ts";
 import type { RunLogLine } from "../lib/domain/attempt.ts";
 import type { Backfill } from "../lib/domain/backfill.ts";
 import { type History, type HistorySpan, stepsOf } from "../lib/domain/history.ts";
+import { type LetterFilter, type LetterInfo, matches } from "../lib/domain/letter-filter.ts";
 import type { Pipeline } from "../lib/domain/pipeline.ts";
 import { type Run, type RunFilter, type RunRequest, seedOf } from "../lib/domain/run.ts";
 import { traceIdOf } from "../lib/domain/trace-context.ts";
@@ -9,6 +10,7 @@ import { PipelineError } from "../lib/errors.ts";
 import { type AppDeps, createApp } from "../lib/http/app.ts";
 import { createPage } from "../lib/http/page.ts";
 import { silentLog } from "../lib/log.ts";
+import { users } from "./users.ts";
 
 export const json = { "content-type": "application/json" };
 
@@ -34,6 +36,8 @@ export function testApp(over: Partial<AppDeps> = {}) {
         return new Blob(["retry: 2000\n\n"]).stream();
       },
     },
+    letters: lettersInMemory(),
+    users: { latest: async (limit) => latest.slice(0, limit) },
     topic: readConfig({}).topic,
     metrics: { contentType: "text/plain; version=0.0.4", text: async () => "up 1\n" },
     checks: {},
@@ -151,6 +155,40 @@ function backfillsInMemory(): AppDeps["backfills"] {
   };
 }
 
+/** One rejected row, which stays what it is. */
+function lettersInMemory(): AppDeps["letters"] {
+  const letter: LetterInfo = {
+    ...{ id: "raw/7", where: "raw", state: "open", stage: "fetch", path: "dob.date", raw: 7 },
+    ...{ reason: "dob.date: no date", attempts: 1, at: midnight, topic: null, partition: null },
+    ...{ offset: null, run: 1 },
+  };
+  const value = { as: "json", value: { dob: { date: "soon" } } } as const;
+  const none = { as: "nothing", value: null } as const;
+  const found = (filter: LetterFilter) => [letter].filter((each) => matches(each, filter));
+  return {
+    list: async ({ filter, limit, after }) => {
+      const letters = after ? [] : found(filter).slice(0, limit);
+      return { letters, total: found(filter).length, next: letters[0] };
+    },
+    show: async (id) =>
+      id === letter.id
+        ? {
+            ...{ ...letter, recordAt: null, letter: null, headers: {}, key: none, value },
+            leftOutBytes: null,
+          }
+        : undefined,
+    replay: async ({ filter }) => {
+      const letters = found(filter).length;
+      return { letters, replayed: 0, refused: letters, kept: 0 };
+    },
+    purge: async ({ filter, dryRun }) => {
+      const letters = found(filter).length;
+      return { letters, purged: dryRun ? 0 : letters };
+    },
+  };
+}
+
+const latest = users(3, "latest").map((user) => ({ run: 1, receivedAt: midnight, user }));
 const unknown = { up: null, since: null, lastError: null };
 
 const standing: Pipeline = {

@@ -8,6 +8,7 @@ import { documentRoutes } from "./documents.ts";
 import { createEventHub, type EventFeed } from "./event-hub.ts";
 import type { Protection } from "./guards.ts";
 import type { Readiness } from "./health.ts";
+import { type LetterDesk, letterRoutes } from "./letter-routes.ts";
 import type { MetricsText } from "./metrics-routes.ts";
 import { openApiRoute } from "./openapi.ts";
 import { createPage, type Page } from "./page.ts";
@@ -16,10 +17,13 @@ import { problem } from "./problem.ts";
 import { runRoutes } from "./run-routes.ts";
 import { type RunRoutesDeps, runsRoutes } from "./runs-routes.ts";
 import { type ScheduleDesk, scheduleRoutes } from "./schedule-routes.ts";
+import { type UserDesk, userRoutes } from "./user-routes.ts";
 
 /** What the routes show and change. */
 export interface AppDeps extends RunRoutesDeps, PipelineDeps, BackfillRoutesDeps {
   readonly schedule: ScheduleDesk;
+  readonly letters: LetterDesk;
+  readonly users: UserDesk;
   /** Told to those who build on it. */
   readonly topic: DocumentedTopic;
   /** Whether its neighbours answer, for `/readyz`. */
@@ -57,6 +61,8 @@ export function createApp(deps: AppDeps): Hono {
   app.route("/", scheduleRoutes(deps.schedule));
   app.route("/", backfillRoutes(deps));
   app.route("/", pipelineRoutes(deps));
+  app.route("/", userRoutes(deps.users));
+  app.route("/", letterRoutes(deps.letters));
   app.route("/", documentRoutes(deps.topic));
   app.route("/", openApiRoute(app, http));
 

@@ -4,7 +4,7 @@ import type * as v from "valibot";
 import { problemAnswer } from "./problem.ts";
 
 export interface Described {
-  readonly tag: "runs" | "schedule" | "backfills" | "pipeline" | "service";
+  readonly tag: "runs" | "schedule" | "backfills" | "letters" | "pipeline" | "service";
   readonly summary: string;
   /** By status: what it means, and the schema of the JSON it comes with. */
   readonly answers: Readonly<Record<number, readonly [string, v.GenericSchema]>>;

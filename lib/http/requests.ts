@@ -31,6 +31,9 @@ const cursor = v.optional(
 
 const most = "a number from 1 to 1000";
 
+/** How many of the newest. */
+export const Latest = v.strictObject({ limit });
+
 /** A page of a list. */
 export const Page = v.strictObject({ limit, cursor });
 
@@ -178,7 +181,7 @@ export const EventHeaders = v.object({
 });
 
 /** A list counts as an object to valibot. */
-function body<E extends v.ObjectEntries>(entries: E, expected: string) {
+export function body<E extends v.ObjectEntries>(entries: E, expected: string) {
   return v.pipe(
     v.unknown(),
     v.check((given) => !Array.isArray(given), expected),

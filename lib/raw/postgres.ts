@@ -17,6 +17,7 @@ import { asked, type ConnectOptions, connect, patient, shownUrl } from "./client
 import { createEventLog, type EventLog } from "./events.ts";
 import { readFigures } from "./figures.ts";
 import { createHistory, type KeptHistory } from "./history.ts";
+import { latestReceived, type ReceivedUser } from "./latest.ts";
 import { openLedger } from "./ledger.ts";
 import { openLetterIndex } from "./letters.ts";
 import { migrate } from "./migrate.ts";
@@ -53,6 +54,8 @@ export interface RawStore extends AsyncDisposable {
   openLedger(): Promise<Ledger & AsyncDisposable>;
   /** Remembers what became of dead letters. */
   openLetterIndex(): Promise<LetterIndex & AsyncDisposable>;
+  /** As `latestReceived`. */
+  latest(options: Parameters<typeof latestReceived>[1]): Promise<readonly ReceivedUser[]>;
   /** A few raw rows, to look at: the newest. */
   sample(count: number): Promise<readonly Record<string, unknown>[]>;
   /** Resolves when PostgreSQL answers a query. */
@@ -123,6 +126,7 @@ export async function openRawStore(
     figures: () => readFigures(sql),
     openLedger: () => openLedger(config.url),
     openLetterIndex: () => openLetterIndex(slow, config.url),
+    latest: (options) => latestReceived(sql, options),
     sample: (count) =>
       asked("read some raw rows", async () => [
         ...(await sql`

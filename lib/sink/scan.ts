@@ -80,7 +80,7 @@ function versioned(row: types.Row): VersionedUser {
  * A row as a user. What was written by others may lack columns: they are null, and so differ from
  * any text.
  */
-function userOf(row: types.Row): User {
+export function userOf(row: types.Row): User {
   const entries = columns.map((name) => [name, row.get(name)?.toString() ?? null]);
   return Object.fromEntries(entries) as User;
 }

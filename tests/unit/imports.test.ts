@@ -16,6 +16,7 @@ const rules: Readonly<Record<string, Rule>> = {
   raw: { values: ["domain", "plumbing"], types: ["flow"] },
   topic: { values: ["domain", "plumbing", "native/load.ts", "native/batches.ts"], types: ["flow"] },
   sink: { values: ["domain", "plumbing"], types: ["flow"] },
+  service: { values: ["domain", "plumbing", "flow", "raw", "topic", "sink", "schedule"] },
   local: { values: ["plumbing", "native", "domain"] },
   native: { values: ["plumbing"] },
 };

@@ -7,7 +7,7 @@ import { type FakeApiServer, startFakeApi } from "../../../lib/local/fake-api/se
 import { listenTo } from "../../event-stream.ts";
 import { type Document, judgeOf, requestsTo, routesOf } from "../../openapi.ts";
 import { type RunningScript, type Settings, startScript } from "../../scripts.ts";
-import { openDatabase, openTopics } from "../../stations.ts";
+import { openDatabase, openKeyspace, openTopics } from "../../stations.ts";
 import { until } from "../../until.ts";
 
 /* The service as it runs, with PostgreSQL, Kafka and the stand-in of the API. */
@@ -33,12 +33,16 @@ async function openNeighbours() {
   await using opening = new AsyncDisposableStack();
   const database = opening.use(await openDatabase());
   const { config } = opening.use(await openTopics({ partitions: 2 }));
+  const { contactPoints, keyspace } = opening.use(await openKeyspace()).config();
   const settings: Settings = {
     DATABASE_URL: database.config.url,
     KAFKA_BROKERS: config.brokers.join(","),
     KAFKA_TOPIC: config.name,
     KAFKA_GROUP: config.group,
     KAFKA_PARTITIONS: "2",
+    // There is no such keyspace, and so no users in it.
+    CASSANDRA_CONTACT_POINTS: contactPoints.join(","),
+    CASSANDRA_KEYSPACE: keyspace,
     PORT: "0",
     SOURCE_URL: api.url,
     RESULTS: "5",
@@ -47,7 +51,7 @@ async function openNeighbours() {
     SCHEDULE: `0 ${(new Date().getUTCHours() + 12) % 24} * * *`,
   };
   const owned = opening.move();
-  return { settings, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { settings, sql: database.sql, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 async function startService(settings: Settings) {
@@ -62,6 +66,12 @@ const ended = (url: string, run: number) =>
     const { state } = (await (await fetch(`${url}/api/runs/${run}`)).json()) as { state: string };
     return state === "success";
   });
+
+/** A raw row as it is after a refusal. */
+const rejected = ({ sql }: Awaited<ReturnType<typeof openNeighbours>>, raw: number) =>
+  sql`
+    insert into rejected_users (raw_id, stage, path, reason)
+    values (${raw}, 'fetch', 'dob.date', 'dob.date: no date')`;
 
 describe("the service", () => {
   test("answers each curl of README as the OpenAPI document says", async () => {
@@ -78,9 +88,10 @@ describe("the service", () => {
       const [, method = "GET", path = ""] =
         /^curl (?:-N )?(?:-X (\w+) )?'?localhost:8080([^ '?]*)/.exec(line) ?? [];
       if (path.endsWith("/retry")) await ended(service.url, 1);
+      if (path.endsWith("/letters/raw/1")) await rejected(neighbours, 1);
       const answer = await curl(line.replace("localhost:8080", service.url));
       expect({ line, ...answer }).toMatchObject({ line, good: true });
-      tried.add(`${method} ${path.replace(/\/\d+(?=\/|$)/, "/{id}")}`);
+      tried.add(`${method} ${path.replace(/(\/raw)?\/\d+(?=\/|$)/, "/{id}")}`);
     }
     expect([...tried].toSorted()).toEqual(
       routes.map(({ method, path }) => `${method} ${path}`).toSorted(),

@@ -194,3 +194,45 @@ describe("the history", () => {
     expect(answer.status).toBe(422);
   });
 });
+
+describe("letters", () => {
+  const { request, send } = testApp();
+
+  test("are listed with where the page goes on, and shown one by one", async () => {
+    const first = await (await request("/api/letters?reason=DATE&limit=1")).json();
+    expect(first).toMatchObject({ letters: [{ id: "raw/7", path: "dob.date" }], total: 1 });
+    const { next } = first as { next: string };
+    const second = await request(`/api/letters?cursor=${encodeURIComponent(next)}`);
+    expect(await second.json()).toMatchObject({ letters: [], next: null });
+    expect(await (await request("/api/letters?partition=3")).json()).toMatchObject({ total: 0 });
+    expect(await (await request("/api/letters/raw/7")).json()).toMatchObject({
+      value: { as: "json", value: { dob: { date: "soon" } } },
+    });
+    expect((await request("/api/letters/users/0/17")).status).toBe(404);
+    expect((await request("/api/letters/raw/x")).status).toBe(422);
+  });
+
+  test("are replayed and purged", async () => {
+    const replay = (body: object) => send("POST", "/api/letters/replay", body);
+    expect(await (await replay({ ids: ["raw/7"] })).json()).toEqual({
+      ...{ letters: 1, replayed: 0, refused: 1, kept: 0, dryRun: false },
+    });
+    expect(await (await replay({ stage: "write" })).json()).toMatchObject({ letters: 0 });
+    const purge = await send("POST", "/api/letters/purge", { all: true, dryRun: true });
+    expect(await purge.json()).toEqual({ letters: 1, purged: 0, dryRun: true });
+  });
+
+  test.each([
+    [{}],
+    [{ limit: 5 }],
+    [{ all: true, stage: "write" }],
+    [{ ids: [] }],
+    [{ ids: ["raw/x"] }],
+    [{ ids: ["raw/7"], state: "purged" }],
+    [[]],
+  ])("are not touched for %j, which does not say which", async (body) => {
+    for (const what of ["replay", "purge"]) {
+      expect((await send("POST", `/api/letters/${what}`, body)).status).toBe(422);
+    }
+  });
+});
