@@ -35,6 +35,8 @@ export interface Asked {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** For what takes longer than usual. */
+  readonly withinMs?: number;
 }
 
 /** Longer than anything the service answers takes; it is there to end a wait for a dead one. */
@@ -69,8 +71,9 @@ export function isTrouble(error: unknown, signal?: AbortSignal): boolean {
   return !signal?.aborted && !(error instanceof DOMException && error.name === "AbortError");
 }
 
-async function send(path: string, { method = "GET", body, headers, signal }: Asked) {
-  const late = AbortSignal.timeout(answerMs);
+async function send(path: string, { method = "GET", withinMs = answerMs, ...asked }: Asked) {
+  const { body, headers, signal } = asked;
+  const late = AbortSignal.timeout(withinMs);
   const json = body === undefined ? {} : { "content-type": "application/json" };
   try {
     return await fetch(path, {
@@ -81,7 +84,7 @@ async function send(path: string, { method = "GET", body, headers, signal }: Ask
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    const detail = late.aborted ? `no answer within ${answerMs / 1000} s` : "";
+    const detail = late.aborted ? `no answer within ${withinMs / 1000} s` : "";
     throw new ApiError({ status: 0, title: "The service cannot be reached", detail });
   }
 }

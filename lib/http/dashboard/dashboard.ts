@@ -2,6 +2,7 @@ import { isTrouble, reasonOf, signedOutEvent } from "./api.ts";
 import { backfills } from "./backfills/backfills.ts";
 import { fill, h } from "./dom.ts";
 import { openFrame } from "./frame.ts";
+import { letters } from "./letters/letters.ts";
 import { openLive } from "./live.ts";
 import { overview } from "./overview/overview.ts";
 import { button, keepTimes } from "./parts.ts";
@@ -40,6 +41,11 @@ const routes: readonly Route[] = [
     title: () => "Backfills",
     view: backfills,
   },
+  {
+    path: "/letters",
+    title: () => "Dead letters",
+    view: letters,
+  },
 ];
 
 const links = [
@@ -47,6 +53,7 @@ const links = [
   { path: "/runs", text: "Runs" },
   { path: "/schedule", text: "Schedule" },
   { path: "/backfills", text: "Backfills" },
+  { path: "/letters", text: "Dead letters" },
 ];
 
 /** Shows everything, until the service asks for the token. */

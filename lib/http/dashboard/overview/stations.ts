@@ -57,6 +57,8 @@ interface Figures {
   readonly unit: string;
   readonly rate?: number | null;
   readonly detail: string;
+  /** Where the detail leads. */
+  readonly link?: string;
 }
 
 const figures: Record<Station, (now: Pipeline) => Figures | undefined> = {
@@ -66,6 +68,7 @@ const figures: Record<Station, (now: Pipeline) => Figures | undefined> = {
           value: runs.running,
           unit: runs.running === 1 ? "run running" : "runs running",
           detail: `${shortCount(runs.success)} succeeded · ${shortCount(runs.failed)} failed`,
+          link: "#/runs",
         }
       : undefined,
   raw: ({ raw }) => {
@@ -82,6 +85,7 @@ const figures: Record<Station, (now: Pipeline) => Figures | undefined> = {
           unit: "records",
           rate: topic.recordsPerSecond,
           detail: `${shortCount(topic.deadLetters)} dead letters`,
+          link: "#/letters",
         }
       : undefined,
   table: ({ table, consumers }) => {
@@ -103,7 +107,7 @@ function station(name: Station) {
     value: h("span", { class: "station-value" }, "–"),
     unit: h("span", { class: "muted" }),
     rate: h("span", { class: "station-rate" }),
-    detail: h("p", { class: "station-detail" }),
+    detail: h("a", {}),
     error: h("p", { class: "station-error" }),
   };
   const element = h(
@@ -112,7 +116,7 @@ function station(name: Station) {
     h("div", { class: "station-head" }, h("h2", {}, system), parts.state),
     h("p", { class: "station-place mono" }, place),
     h("p", { class: "station-figure" }, parts.value, " ", parts.unit, parts.rate),
-    parts.detail,
+    h("p", { class: "station-detail" }, parts.detail),
     parts.error,
   );
   return {
@@ -122,6 +126,7 @@ function station(name: Station) {
       say(parts.unit, told?.unit ?? "not known");
       say(parts.rate, told && told.rate !== undefined ? rate(told.rate) : "");
       say(parts.detail, told?.detail ?? "");
+      mark(parts.detail, "href", told?.link);
     },
     health: ({ up, lastError }: StationHealth, stuck: boolean) => {
       const state = up === false ? "down" : stuck ? "stuck" : up ? "up" : "unknown";
