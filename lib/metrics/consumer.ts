@@ -33,7 +33,7 @@ export async function openConsumerMetrics(options: ProcessOptions): Promise<Cons
     [lags] = await Promise.all([watched?.topic.now(), watched?.table.now()]);
   };
   return {
-    ...createExposition(figures, refresh),
+    ...createExposition(figures, refresh, options.now),
     watch: (neighbours) => {
       watched = neighbours;
     },

@@ -40,7 +40,7 @@ export async function openServiceMetrics(options: ProcessOptions): Promise<Servi
     seen = { pipeline, partitions: watched?.partitions() ?? undefined };
   };
   return {
-    ...createExposition(figures, refresh),
+    ...createExposition(figures, refresh, options.now),
     told,
     watch: (pipeline) => {
       watched = pipeline;

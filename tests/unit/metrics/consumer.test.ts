@@ -6,9 +6,9 @@ import { readMetrics, sampleValue } from "../../metrics.ts";
 import { rows } from "../../users.ts";
 
 const noonMs = Date.parse("2026-01-01T12:00:00Z");
-const now = () => new Date(noonMs);
+const noon = () => new Date(noonMs);
 
-async function opened() {
+async function opened({ now = noon } = {}) {
   const metrics = await openConsumerMetrics({ log, now });
   const read = async () => {
     const all = readMetrics(await metrics.text());
@@ -83,8 +83,12 @@ describe("the neighbours", () => {
   });
 
   test("that do not answer are told as that, with nothing of what they said before", async () => {
-    using it = await opened();
+    let ms = noonMs;
+    using it = await opened({ now: () => new Date(ms) });
+    it.metrics.watch(watching());
+    await it.read();
     it.metrics.watch(watching({ topic: asked(undefined) }));
+    ms += 1000;
     const value = await it.read();
     expect(value("station_up", { station: "topic" })).toBe(0);
     expect(value("station_up", { station: "table" })).toBe(1);

@@ -57,7 +57,10 @@ describe("the stations", () => {
   });
 
   test("that do not answer have no figures: those of before are not told again", async () => {
-    using it = await opened();
+    let ms = noon.getTime();
+    using it = await opened({ now: () => new Date(ms) });
+    it.metrics.watch(watching());
+    await it.read();
     it.metrics.watch({
       now: async () => ({
         ...standing,
@@ -65,6 +68,7 @@ describe("the stations", () => {
       }),
       partitions: () => null,
     });
+    ms += 1000;
     const metrics = await it.read();
     const left = metrics.filter(
       ({ name, samples }) => samples.length === 0 && !/_total$/.test(name),
