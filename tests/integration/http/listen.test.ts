@@ -73,10 +73,12 @@ describe("a server", () => {
 test("a port is open from the start, and says that the service is not ready until it serves", async () => {
   const log: Log = { ...silentLog, waits: createWaits() };
   const { http } = readConfig({ PORT: "0" });
-  await using server = listenEarly(http, { setting: "PORT", log });
+  const metrics = { contentType: "text/plain", text: async () => "up 1\n" };
+  await using server = listenEarly(http, { setting: "PORT", metrics, log });
   const get = async (path: string) => (await fetch(new URL(path, server.url))).status;
   expect(await get("/healthz")).toBe(200);
   expect(await get("/readyz")).toBe(503);
+  expect(await get("/metrics")).toBe(200);
   expect(await get("/hello")).toBe(503);
   expect(await get("/api/runs")).toBe(503);
   // Browsers see there what it waits for.

@@ -67,6 +67,18 @@ test("where a token is needed the reasons are not told to everybody", async () =
   expect(JSON.stringify(body)).not.toContain("down");
 });
 
+test("metrics are served to those who have the token, in Prometheus' format", async () => {
+  const metrics = { contentType: "text/plain; version=0.0.4", text: async () => "up 1\n" };
+  const http = { token: "correct-horse-battery", auth: "on" } as const;
+  const app = createHealth({ log: silentLog, checks: {}, metrics, http });
+  const headers = { authorization: `Bearer ${http.token}` };
+  const answer = await app.request("/metrics", { headers });
+  expect([answer.status, await answer.text()]).toEqual([200, "up 1\n"]);
+  expect(answer.headers.get("content-type")).toBe(metrics.contentType);
+  expect((await app.request("/metrics")).status).toBe(401);
+  expect((await app.request("/metrics", { method: "POST", headers })).status).toBe(405);
+});
+
 test("nothing else is served, and all of it with headers that protect", async () => {
   const { app } = health();
   const answer = await app.request("/other");
