@@ -13,7 +13,10 @@ import type { CommitOffset, Offsets } from "./offsets.ts";
 export interface Commits {
   /** Hears the answers that come to this client; of the one before it none is waited for. */
   follow(client: KafkaConsumer, onCommitted?: () => void): void;
+  /** Sends what is there to commit, at once. */
   send(client: KafkaConsumer): void;
+  /** Sends it, with what else is there by then, some milliseconds after the last time. */
+  sendSoon(client: KafkaConsumer): void;
 }
 
 export interface SpeechOptions {
@@ -25,6 +28,11 @@ export interface SpeechOptions {
 
 /** An answer that has not come after this was lost. */
 const answerMs = 10_000;
+/**
+ * Between two commits. Each is a write of the broker's own: at a thousand records a second, in two
+ * hundred batches, they were a fifth of its work.
+ */
+const intervalMs = 50;
 
 /**
  * With `says`, the first partition of each commit also carries what the consumer says of itself;
@@ -36,9 +44,30 @@ export function createCommits(
   { says, nowMs = () => performance.now() }: SpeechOptions = {},
 ): Commits {
   let sentAt: number | undefined;
+  let lastAt = Number.NEGATIVE_INFINITY;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const speech = createSpeech({ says, nowMs });
+  const send = (client: KafkaConsumer) => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (sentAt !== undefined && nowMs() - sentAt < answerMs) return;
+    const toCommit = offsets.uncommitted();
+    if (toCommit.length === 0 && speech.isDue()) toCommit.push(...offsets.standing());
+    const [first] = toCommit;
+    if (first === undefined) return;
+    toCommit[0] = speech.on(first);
+    try {
+      client.commit(toCommit);
+      sentAt = nowMs();
+      lastAt = sentAt;
+    } catch (error) {
+      log.debug({ reason: String(error) }, "offsets not sent, trying again");
+    }
+  };
   return {
     follow: (client, onCommitted = () => {}) => {
+      clearTimeout(timer);
+      timer = undefined;
       sentAt = undefined;
       client.on("offset.commit", (error, partitions) => {
         sentAt = undefined;
@@ -51,19 +80,11 @@ export function createCommits(
         onCommitted();
       });
     },
-    send: (client) => {
-      if (sentAt !== undefined && nowMs() - sentAt < answerMs) return;
-      const toCommit = offsets.uncommitted();
-      if (toCommit.length === 0 && speech.isDue()) toCommit.push(...offsets.standing());
-      const [first] = toCommit;
-      if (first === undefined) return;
-      toCommit[0] = speech.on(first);
-      try {
-        client.commit(toCommit);
-        sentAt = nowMs();
-      } catch (error) {
-        log.debug({ reason: String(error) }, "offsets not sent, trying again");
-      }
+    send,
+    sendSoon: (client) => {
+      const inMs = lastAt + intervalMs - nowMs();
+      if (inMs <= 0) send(client);
+      else timer ??= setTimeout(() => send(client), inMs);
     },
   };
 }

@@ -30,8 +30,8 @@ export interface Member extends AsyncDisposable {
   pause(): void;
   resume(): void;
   /**
-   * Sends what is dealt with and not committed, if no commit is on its way, with what the consumer
-   * says of itself; that also when there is nothing to commit, every few seconds.
+   * Sends soon what is dealt with and not committed, if no commit is on its way by then, with what
+   * the consumer says of itself; that also when there is nothing to commit, every few seconds.
    */
   commit(): void;
   /** Polls on, giving no records, until all is committed; not for ever, and it never rejects. */
@@ -79,7 +79,7 @@ export async function joinGroup(config: Config["topic"], options: MemberOptions)
     pause: () => now.rebalances.pause(),
     resume: () => now.rebalances.resume(),
     commit: () => {
-      now.commit();
+      now.commitSoon();
       now.rebalances.progressed();
     },
     settle: () =>
@@ -126,6 +126,7 @@ interface Joined {
   readonly batches: Batches;
   readonly rebalances: Rebalances;
   commit(): void;
+  commitSoon(): void;
   leave(): Promise<void>;
 }
 
@@ -165,7 +166,11 @@ async function joined(config: Config["topic"], options: JoinOptions): Promise<Jo
         await rebalances.close();
         await disconnect(client);
       };
-      return { client, batches, rebalances, commit: () => commits.send(client), leave };
+      return {
+        ...{ client, batches, rebalances, leave },
+        commit: () => commits.send(client),
+        commitSoon: () => commits.sendSoon(client),
+      };
     },
     { what, log, signal },
   );

@@ -24,11 +24,14 @@ type Handle = Parameters<RecordSource["batches"]>[0];
 /** A poll that fails is tried again after this. */
 const failedMs = 200;
 /**
- * Batches handled beside each other: while the store works on some, the next is read and decoded.
- * Few, so that a batch is whatever has come while those before it were written: full ones with a
- * backlog, and single records when hardly any come.
+ * Batches handled beside each other while there is a backlog: the store works on some, the next is
+ * read and decoded. Without one a batch is whatever has come while the one before was written: at a
+ * thousand records a second the work on each is shared by more of them, which made the slowest
+ * hundredth half as old.
  */
 export const batchesAtWork = 4;
+/** A batch of at least this part of a full one says that there is a backlog. */
+const backlogPart = 1 / 4;
 /** Records of a batch, at most. */
 export const batchRecords = 1000;
 
@@ -45,13 +48,15 @@ export async function readOn(
   };
   const most = options.batchRecords ?? batchRecords;
   const work = createWork(member, handle, pauseAfterMs);
+  let beside = batchesAtWork;
   try {
     while (!signal.aborted) {
-      await work.fewerThan(batchesAtWork);
+      await work.fewerThan(beside);
       const polled = await pollOrMend(member, most, { signal, onFailure });
       if (polled === "rejoined" || polled === "failed") continue;
       failing = false;
       work.start(polled);
+      beside = polled.length < most * backlogPart ? 1 : batchesAtWork;
       const idle = polled.length < most;
       if (isDrained && idle) await work.fewerThan(1);
       member.offsets.reachedEnds();

@@ -151,6 +151,20 @@ export const mutants: readonly Mutant[] = [
     tests: [unit("topic/read-on")],
   },
   {
+    step: "without a backlog batches are handled one by one",
+    file: "lib/topic/read-on.ts",
+    find: "polled.length < most * backlogPart ? 1 : batchesAtWork",
+    replace: "batchesAtWork",
+    tests: [unit("topic/read-on")],
+  },
+  {
+    step: "commits are some time apart",
+    file: "lib/topic/commits.ts",
+    find: "if (inMs <= 0) send(client);",
+    replace: "if (inMs <= intervalMs) send(client);",
+    tests: [unit("topic/commits")],
+  },
+  {
     step: "what is polled meanwhile is handled next",
     file: "lib/topic/read-on.ts",
     find: "onEarly(await member.poll(1).catch(() => []));",

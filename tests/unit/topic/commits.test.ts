@@ -4,6 +4,7 @@ import { silentLog as log } from "../../../lib/log.ts";
 import { readNote } from "../../../lib/topic/commit-note.ts";
 import { createCommits } from "../../../lib/topic/commits.ts";
 import { createOffsets } from "../../../lib/topic/offsets.ts";
+import { until } from "../../until.ts";
 import { record } from "../../users.ts";
 
 const at = "2026-01-31T12:00:00.000Z";
@@ -107,4 +108,51 @@ test("a member without partitions says nothing", () => {
   offsets.reset();
   send(0);
   expect(sent).toEqual([]);
+});
+
+/** Commits of a client whose broker answers when the test says so. */
+function committing() {
+  const offsets = createOffsets("users_created");
+  offsets.assigned([{ topic: "users_created", partition: 0, offset: 0, topicId: "id" }]);
+  const sent: { offset: number; atMs: number }[] = [];
+  let answer: (error: null, partitions: unknown) => void = () => {};
+  const client = {
+    on: (_: string, heard: typeof answer) => {
+      answer = heard;
+    },
+    commit: ([of]: { offset: number }[]) => {
+      sent.push({ offset: of?.offset ?? -1, atMs: performance.now() });
+      queueMicrotask(() => answer(null, [{ topic: "users_created", partition: 0, ...of }]));
+    },
+  } as unknown as KafkaConsumer;
+  const commits = createCommits(offsets, log);
+  commits.follow(client);
+  let next = 0;
+  const handled = () => offsets.done(offsets.marks([record({ partition: 0, offset: next++ })]));
+  return { commits, client, sent, handled };
+}
+
+test("the first commit goes at once, those soon after it together and later", async () => {
+  const { commits, client, sent, handled } = committing();
+  handled();
+  commits.sendSoon(client);
+  expect(sent.map(({ offset }) => offset)).toEqual([1]);
+  for (let more = 0; more < 20; more++) {
+    handled();
+    commits.sendSoon(client);
+    await new Promise(setImmediate);
+  }
+  await until(() => sent.at(-1)?.offset === 21, { what: "the last commit" });
+  const between = sent.slice(1).map(({ atMs }, at) => atMs - (sent[at]?.atMs ?? 0));
+  expect(Math.min(...between)).toBeGreaterThan(45);
+});
+
+test("who gives a partition away need not wait", async () => {
+  const { commits, client, sent, handled } = committing();
+  for (let more = 0; more < 3; more++) {
+    handled();
+    commits.send(client);
+    await new Promise(setImmediate);
+  }
+  expect(sent.map(({ offset }) => offset)).toEqual([1, 2, 3]);
 });

@@ -39,7 +39,8 @@ function memberGiving(polls: readonly (readonly ReceivedRecord[] | Error)[]) {
   return { member, did };
 }
 
-const options = { batchRecords: 10, log, signal: new AbortController().signal };
+/** A single record is a quarter of a full batch: a backlog. */
+const options = { batchRecords: 4, log, signal: new AbortController().signal };
 const atOnce = async (idle: boolean) => idle;
 
 const until4 = (did: readonly string[]) =>
@@ -60,6 +61,21 @@ test("batches are handled beside each other, and dealt with in their order", asy
   await reading;
   expect(ended).toEqual([2, 3, 0, 1]);
   expect(did.filter((it) => it.startsWith("commit"))).toEqual(["commit 2", "commit 3", "commit 4"]);
+});
+
+test("without a backlog the next batch is what comes while one is written", async () => {
+  const { member, did } = memberGiving([read(0), read(1), read(2)]);
+  let handled = 0;
+  const stop = new AbortController();
+  const handle = async () => {
+    const before = did.filter((it) => it === "poll").length;
+    for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+    expect(did.filter((it) => it === "poll")).toHaveLength(before);
+    handled += 1;
+    if (handled === 3) stop.abort();
+  };
+  await readOn(member, handle, { ...options, batchRecords: 5, signal: stop.signal });
+  expect(did.filter((it) => it.startsWith("commit"))).toEqual(["commit 1", "commit 2", "commit 3"]);
 });
 
 test("four batches are at work at most", async () => {
