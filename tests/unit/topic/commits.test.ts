@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { KafkaConsumer } from "@confluentinc/kafka-javascript";
 import type { ConsumerFigures } from "../../../lib/domain/consumer-figures.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { readNote } from "../../../lib/topic/commit-note.ts";
