@@ -146,6 +146,14 @@ function addRuns(figures: Figures) {
     "From the start of an attempt to its end",
     { buckets: attemptBuckets },
   );
+  const onAttempt = ({ outcome, ms }: EndedAttempt) => {
+    attempts.inc({ outcome });
+    attempt.observe(ms / 1000);
+  };
+  return { ...addSource(figures), ...addPages(figures), onAttempt };
+}
+
+function addPages(figures: Figures) {
   const count = (name: `${string}_total`, help: string) => figures.counter(name, help);
   const pages = count("pipeline_pages_committed_total", "Pages fetched and kept in PostgreSQL");
   const fetched = count("pipeline_users_fetched_total", "Users received and kept in PostgreSQL");
@@ -162,20 +170,14 @@ function addRuns(figures: Figures) {
     "How long a page took, by phase; waiting for the rate limit and for what is down included",
     { labels: { phase: ["fetch", "judge", "commit"] }, buckets: pageBuckets },
   );
-  return {
-    ...addSource(figures),
-    onAttempt: ({ outcome, ms }: EndedAttempt) => {
-      attempts.inc({ outcome });
-      attempt.observe(ms / 1000);
-    },
-    onPage: ({ users, rejected: none, ms }: PageResult) => {
-      pages.inc();
-      fetched.inc(users);
-      accepted.inc(users - none);
-      rejected.inc(none);
-      for (const [phase, each] of Object.entries(ms)) page.observe({ phase }, each / 1000);
-    },
+  const onPage = ({ users, rejected: none, ms }: PageResult) => {
+    pages.inc();
+    fetched.inc(users);
+    accepted.inc(users - none);
+    rejected.inc(none);
+    for (const [phase, each] of Object.entries(ms)) page.observe({ phase }, each / 1000);
   };
+  return { onPage };
 }
 
 function addSource(figures: Figures) {
