@@ -59,10 +59,12 @@ export function asked<Answer>(asking: Asking<Answer>): Asked<Answer> {
   live.on(
     "connection",
     ({ state }) => {
-      if (state === "live" && fault !== undefined) void again();
+      const neverAsked = state === "lost" && newest === 0;
+      if (neverAsked || (state === "live" && fault !== undefined)) void again();
     },
     signal,
   );
-  void again();
+  // Not before events come, else nobody would tell of what changes between the answer and the first.
+  if (live.connection.state !== "connecting") void again();
   return { element, again, take };
 }

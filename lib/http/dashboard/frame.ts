@@ -50,6 +50,8 @@ function bar(
     for (const { path, element } of items) {
       const inside = path === "/" ? now === path : now === path || now.startsWith(`${path}/`);
       mark(element, "aria-current", inside ? "page" : undefined);
+      // On a narrow screen they scroll sideways.
+      if (inside) element.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   };
   addEventListener("hashchange", markCurrent, { signal });
@@ -63,9 +65,13 @@ function bar(
       { class: "views", "aria-label": "Views" },
       items.map(({ element }) => element),
     ),
-    h("div", { class: "bar-end" }, connectionMark(live, signal), end),
+    h("div", { class: "bar-end" }, connectionMark(live, signal), apiLink(), end),
     lostBar(live, signal),
   );
+}
+
+function apiLink(): HTMLElement {
+  return h("a", { class: "button quiet small", href: "/docs" }, "API");
 }
 
 const words = {
