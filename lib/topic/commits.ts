@@ -102,12 +102,15 @@ function createSpeech({ says, nowMs }: Required<SpeechOptions>) {
   let saidAt = Number.NEGATIVE_INFINITY;
   let silentUntil = Number.NEGATIVE_INFINITY;
   let said: ConsumerFigures | undefined;
+  let isOld = false;
   const isSilent = () => says === undefined || nowMs() < silentUntil;
   return {
-    isDue: () => !isSilent() && nowMs() - saidAt >= idleMs,
+    // What was done since it last spoke is said as soon as it may speak again.
+    isDue: () => !isSilent() && nowMs() - saidAt >= (isOld ? sayMs : idleMs),
     on: (commit: CommitOffset): CommitOffset => {
       if (isSilent()) return commit;
-      if (nowMs() - saidAt >= sayMs) {
+      isOld = nowMs() - saidAt < sayMs;
+      if (!isOld) {
         said = says?.();
         saidAt = nowMs();
       }

@@ -90,6 +90,24 @@ test("with nothing to commit it is said every five seconds, where the partition 
   expect(last()).toEqual([[0, 11, 3]]);
 });
 
+test("what was done since it last spoke is said a second after that, also when nothing comes", () => {
+  const { deal, send, answer, last, sent } = member();
+  deal(10, 0);
+  send(0);
+  answer();
+  deal(11, 0);
+  send(100);
+  expect(last()).toEqual([[0, 12, 1]]);
+  answer();
+  send(999);
+  expect(sent).toHaveLength(2);
+  send(1000);
+  expect(last()).toEqual([[0, 12, 2]]);
+  answer();
+  send(2000);
+  expect(sent).toHaveLength(3);
+});
+
 test("after a commit that was refused the next ones go without it, for five seconds", () => {
   const { deal, send, answer, last, sent } = member();
   deal(10, 0);
