@@ -1,6 +1,9 @@
+import { writeSync } from "node:fs";
+import { Writable } from "node:stream";
 import { pino } from "pino";
 import pretty from "pino-pretty";
 import { asciiControls, printable } from "./printable.ts";
+import { rewrite } from "./progress.ts";
 import { concealer } from "./secrets.ts";
 import { createWaits, type Waits } from "./waits.ts";
 
@@ -44,13 +47,23 @@ export function openLog({ name, level, secrets = [] }: LogOptions): Log {
   };
   const lines = isTerminal
     ? pretty({
-        destination: 2,
+        destination: aboveProgress(),
         sync: true,
         ignore: "pid,hostname",
         translateTime: "HH:MM:ss.l",
       })
     : pino.destination({ dest: 2, sync: true });
   return Object.assign(pino(options, lines), { waits: createWaits(), conceal });
+}
+
+/** A line of progress that stands where a line of the log begins is written over; it comes again. */
+function aboveProgress(): Writable {
+  return new Writable({
+    write: (lines, _, done) => {
+      writeSync(2, `${rewrite}${lines}`);
+      done();
+    },
+  });
 }
 
 /** Logs nothing: for code that must be given a log and has nobody to read it. */

@@ -3,6 +3,7 @@ import { type Config, readConfig } from "./config.ts";
 import { messageChain, PipelineError } from "./errors.ts";
 import { type Log, openLog } from "./log.ts";
 import { printable } from "./printable.ts";
+import { createProgress, type Progress, type ProgressOptions, screenOf } from "./progress.ts";
 import { concealer, secretsOf } from "./secrets.ts";
 
 /** One command line option. Values are text; what they mean is the script's business. */
@@ -30,6 +31,8 @@ export interface Context<O extends Record<string, Option>> {
   readonly positionals: readonly string[];
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  /** Shows how far it has come on the terminal, unless `--quiet` says not to. */
+  readonly startProgress: (options: Omit<ProgressOptions, "screen">) => Progress;
 }
 
 export type Given<O extends Record<string, Option>> = {
@@ -78,7 +81,10 @@ async function outcome<O extends Record<string, Option>>(
     }
     const config = readConfig(Bun.env);
     secrets = secretsOf(config);
-    const log = openLog({ name: command.name, level: config.log.level, secrets });
+    const quiet = values.quiet === true;
+    const level = quiet ? quietLevel(config.log.level) : config.log.level;
+    const log = openLog({ name: command.name, level, secrets });
+    const screen = screenOf(Bun.env, { isTTY: process.stderr.isTTY ?? false, quiet });
     return (
       (await main({
         config,
@@ -86,6 +92,7 @@ async function outcome<O extends Record<string, Option>>(
         options: values as Given<O>,
         positionals,
         signal,
+        startProgress: (options) => createProgress({ ...options, screen }),
       })) ?? 0
     );
   } catch (error) {
@@ -110,7 +117,7 @@ function errorText(error: unknown): string {
 
 function given(command: Described) {
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, help }).map(([name, { type }]) => [name, { type }]),
+    Object.entries({ ...command.options, ...common }).map(([name, { type }]) => [name, { type }]),
   );
   try {
     return parseArgs({
@@ -125,10 +132,18 @@ function given(command: Described) {
 
 type Described = Omit<Command<Record<string, Option>>, "endless">;
 
-const help: Option = { type: "boolean", about: "show this" };
+/** Of all commands. */
+const common: Readonly<Record<"quiet" | "help", Option>> = {
+  quiet: { type: "boolean", about: "no progress, and no logs but warnings and errors" },
+  help: { type: "boolean", about: "show this" },
+};
+
+function quietLevel(level: Config["log"]["level"]): Config["log"]["level"] {
+  return level === "debug" || level === "info" ? "warn" : level;
+}
 
 function helpText(command: Described): string {
-  const lines = Object.entries({ ...command.options, help }).map(
+  const lines = Object.entries({ ...command.options, ...common }).map(
     ([name, { value, about }]) => [`--${name}${value ? ` ${value}` : ""}`, about] as const,
   );
   const width = Math.max(...lines.map(([left]) => left.length)) + 2;

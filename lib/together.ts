@@ -22,3 +22,17 @@ export async function together(
   );
   if (failures.length > 0) throw failures[0];
 }
+
+/** As `together`, with loops that go on beside the work only: when that has ended, they are stopped. */
+export async function accompanied(
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<unknown>,
+  loops: readonly ((signal: AbortSignal) => Promise<unknown>)[],
+): Promise<void> {
+  const done = new AbortController();
+  const all = async (signal: AbortSignal) => {
+    await work(signal);
+    done.abort();
+  };
+  await together(AbortSignal.any([signal, done.signal]), [all, ...loops]);
+}

@@ -1,6 +1,5 @@
 import { cpus } from "node:os";
 import { stepLine } from "../lib/local/show.ts";
-import { createProgress } from "../lib/progress.ts";
 import { run } from "../lib/run.ts";
 import { measure, roundsFrom, stageNames, stagesFrom } from "../tests/bench/bench.ts";
 import { openPlaces } from "../tests/bench/places.ts";
@@ -21,7 +20,7 @@ const command = {
   },
 } as const;
 
-await run(command, async ({ config, options, signal }) => {
+await run(command, async ({ config, options, signal, startProgress }) => {
   const stages = stagesFrom(options.only);
   const note = (text: string) => void process.stderr.write(text);
   const programs = await buildPrograms((line) => note(`${line}\n`));
@@ -37,7 +36,7 @@ await run(command, async ({ config, options, signal }) => {
     rounds: roundsFrom(options.rounds),
   };
   const total = stages.reduce((sum, stage) => sum + stage.steps(measuring), 0);
-  using progress = createProgress({ label: "bench", unit: "steps", total });
+  using progress = startProgress({ label: "bench", unit: "steps", total });
   let done = 0;
   const step = (what: string) => progress.show(done++, what);
   const rows = await measure(stages, { ...measuring, signal, step });

@@ -1,5 +1,4 @@
 import { PipelineError } from "../lib/errors.ts";
-import { createProgress } from "../lib/progress.ts";
 import { run } from "../lib/run.ts";
 import { chaos } from "../tests/chaos/chaos.ts";
 import { planOf } from "../tests/chaos/plan.ts";
@@ -20,7 +19,7 @@ const command = {
   },
 } as const;
 
-await run(command, async ({ options, signal }) => {
+await run(command, async ({ options, signal, startProgress }) => {
   const { seed = "1", json = false } = options;
   const minutes = Number(options.minutes ?? "10");
   if (!(minutes >= 0.1 && minutes <= 1440)) {
@@ -34,7 +33,7 @@ await run(command, async ({ options, signal }) => {
     process.stdout.write(json ? `${JSON.stringify(plan)}\n` : `${lines.join("\n")}\n`);
     return 0;
   }
-  using progress = createProgress({ label: "chaos", unit: "records" });
+  using progress = startProgress({ label: "chaos", unit: "records" });
   const report = await chaos({
     ...{ seed, minutes, signal },
     say: (line) => void process.stderr.write(`${line}\n`),

@@ -1,5 +1,5 @@
-import { hostname } from "node:os";
 import { PipelineError } from "../lib/errors.ts";
+import { drainedText, showConsuming } from "../lib/flow/consume-progress.ts";
 import { createConsumerFigures } from "../lib/flow/consumer-figures.ts";
 import { askedStation } from "../lib/flow/station.ts";
 import { type SinkOptions, topicToSink } from "../lib/flow/topic-to-sink.ts";
@@ -7,9 +7,10 @@ import { tracedStations } from "../lib/flow/traced-records.ts";
 import { createHealth } from "../lib/http/health.ts";
 import { listenEarly } from "../lib/http/listen.ts";
 import { openConsumerMetrics } from "../lib/metrics/consumer.ts";
-import { createProgress } from "../lib/progress.ts";
 import { run } from "../lib/run.ts";
+import { self } from "../lib/service/self.ts";
 import { openSink } from "../lib/sink/cassandra.ts";
+import { accompanied } from "../lib/together.ts";
 import { openConsumer } from "../lib/topic/consumer.ts";
 import { openDeadLetters } from "../lib/topic/dead-letters.ts";
 import { openTracing } from "../lib/tracing.ts";
@@ -25,7 +26,7 @@ const command = {
   },
 } as const;
 
-await run(command, async ({ config, log, options, signal }) => {
+await run(command, async ({ config, log, options, signal, startProgress }) => {
   const { drain = false, json = false } = options;
   if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
   using metrics = await openConsumerMetrics({ log, now });
@@ -37,42 +38,35 @@ await run(command, async ({ config, log, options, signal }) => {
   const figures = createConsumerFigures({ ...self(), log, now });
   await using topic = await openConsumer(config.topic, { log, signal, drain, says: figures.now });
   const checks = { "the store": sink.ping };
+  const lags = askedStation(topic.lags, { name: "Kafka", now });
   metrics.watch({
-    topic: askedStation(topic.lags, { name: "Kafka", now }),
+    topic: lags,
     table: askedStation(sink.ping, { name: "the store", now }),
   });
   using _ = server?.serve(createHealth({ log, checks, metrics, http: config.http }));
 
-  using progress = createProgress({ label: "consume", unit: "records" });
+  const shown = { label: "consume", unit: "records", onTerminalOnly: !drain };
+  using progress = startProgress(shown);
   const started = performance.now();
   const onBatch: SinkOptions["onBatch"] = (batch, rows) => {
     metrics.onBatch(batch, rows);
     figures.add(batch);
-    if (drain) progress.show(figures.total.records);
     log.debug({ ...batch }, "batch written");
   };
   const traced = tracedStations({ topic, sink, letters }, tracing, config);
-  await topicToSink(traced.topic, traced.sink, traced.letters, { log, signal, now, onBatch });
+  const doing = { log, now, onBatch };
+  const { total } = figures;
+  await accompanied(
+    signal,
+    (signal) => topicToSink(traced.topic, traced.sink, traced.letters, { ...doing, signal }),
+    [(signal) => showConsuming({ progress, total, lags, drain }, signal)],
+  );
   if (!drain) return 0;
   signal.throwIfAborted();
   const seconds = (performance.now() - started) / 1000;
-  const { total } = figures;
   const done = { ...total, seconds, rowsPerSecond: Math.round(total.rows / seconds) };
-  process.stdout.write(json ? `${JSON.stringify(done)}\n` : drainText(done));
+  process.stdout.write(json ? `${JSON.stringify(done)}\n` : drainedText(done));
   return 0;
 });
 
 const now = () => new Date();
-
-/** This process, as others see it. */
-function self() {
-  const worker = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
-  return { worker, memory: () => process.memoryUsage.rss() };
-}
-
-type Drained = Record<"records" | "rows" | "deadLetters" | "seconds" | "rowsPerSecond", number>;
-
-function drainText(done: Drained): string {
-  const { records, rows, deadLetters, seconds, rowsPerSecond } = done;
-  return `${records} records read: ${rows} rows written, ${deadLetters} dead letters, in ${seconds.toFixed(1)} s (${rowsPerSecond} rows/s)\n`;
-}

@@ -5,11 +5,10 @@ import { purgeLetters, replayLetters } from "../lib/flow/replay-letters.ts";
 import { createLetterList, doneText, letterText, shownLetter } from "../lib/letter-text.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine } from "../lib/printable.ts";
-import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
 import { letterTopic, openReplay } from "../lib/topic/letters.ts";
-import { openReader } from "../lib/topic/reader.ts";
+import { openReader, type Reader } from "../lib/topic/reader.ts";
 
 const command = {
   name: "dlq",
@@ -18,7 +17,7 @@ const command = {
   options: dlqOptions,
 } as const;
 
-await run(command, async ({ config, log, options, positionals, signal }) => {
+await run(command, async ({ config, log, options, positionals, signal, startProgress }) => {
   const { json = false } = options;
   const { action, ...request } = dlqRequest(positionals, options);
   await using reader = await openReader(config.topic, { log, signal });
@@ -26,7 +25,8 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
   await using index = await raw.openLetterIndex();
   const topic = letterTopic(reader, config.topic, { log, signal });
   const stations = { topic, index, rejected: raw.rejected };
-  using progress = createProgress({ label: `dlq ${action}`, unit: "letters" });
+  using progress = startProgress({ label: `dlq ${action}`, unit: "letters" });
+  progress.expect(await held(reader, config.topic.deadLetters), "about");
   const asked = { ...request, log, signal, onProgress: progress.show };
   const list = createLetterList(json, print);
   const add = (page: readonly FoundLetter[]) => list.add(page.map(({ info }) => info));
@@ -56,3 +56,9 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
   await print(doneText(replayed, request.dryRun, json));
   return 0;
 });
+
+/** How many letters there are on the topic; rejected rows come after them. */
+async function held(reader: Reader, topic: string): Promise<number> {
+  const marks = [...(await reader.watermarks(topic)).values()];
+  return marks.reduce((sum, { low, high }) => sum + high - low, 0);
+}

@@ -14,7 +14,6 @@ import { listenEarly } from "../lib/http/listen.ts";
 import { openServiceMetrics } from "../lib/metrics/service.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine, printable } from "../lib/printable.ts";
-import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { retry } from "../lib/retry.ts";
 import { run } from "../lib/run.ts";
@@ -40,7 +39,7 @@ const command = {
   },
 } as const;
 
-await run(command, async ({ config, log, options, signal }) => {
+await run(command, async ({ config, log, options, signal, startProgress }) => {
   const request = runRequest(options, config.runs);
   const { http, runs: defaults, perform, alerts, keep } = config;
   const now = () => new Date();
@@ -62,7 +61,7 @@ await run(command, async ({ config, log, options, signal }) => {
   const working = { worker: `${process.pid}-${crypto.randomUUID()}`, ...perform, log, tracing };
 
   if (server === undefined) {
-    using progress = createProgress({ label: "ingest", unit: "users", total: request.results });
+    using progress = startProgress({ label: "ingest", unit: "users", total: request.results });
     const doing = { ...working, signal, onProgress: progress.show };
     const ended = await ingestOnce(request, { source, runs, outbox, topic }, doing);
     await print(`${options.json ? jsonLine(ended) : printable(runText(ended).trimEnd())}\n`);

@@ -6,7 +6,6 @@ import { tracedPublisher } from "../lib/flow/traced-records.ts";
 import { tracedStore } from "../lib/flow/traced-runs.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine } from "../lib/printable.ts";
-import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
 import { keepDays, runCommand, runOptions } from "../lib/run-commands.ts";
@@ -24,7 +23,7 @@ const command = {
   options: { ...scheduleOptions, ...runOptions },
 } as const;
 
-await run(command, async ({ config, log, options, positionals, signal }) => {
+await run(command, async ({ config, log, options, positionals, signal, startProgress }) => {
   const { json = false, "dry-run": dryRun = false } = options;
   const asked = runCommand(positionals, options, config.runs);
   const scheduled = scheduleCommand(positionals, options, config.runs);
@@ -59,7 +58,7 @@ await run(command, async ({ config, log, options, positionals, signal }) => {
   if (!dryRun && rows > 0) {
     await using producer = await openProducer(config.topic, { log, signal });
     const topic = tracedPublisher(producer, tracing, config.topic);
-    using progress = createProgress({ label: "republish", unit: "users", total: rows });
+    using progress = startProgress({ label: "republish", unit: "users", total: rows });
     const stations = { kept: raw.kept, outbox: raw.outbox, topic };
     await republish(selection, stations, { log, signal, onProgress: progress.show });
   }

@@ -3,7 +3,6 @@ import { PipelineError } from "../lib/errors.ts";
 import { traceUser } from "../lib/flow/trace-user.ts";
 import { print } from "../lib/print.ts";
 import { jsonLine } from "../lib/printable.ts";
-import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
 import { openSink } from "../lib/sink/cassandra.ts";
@@ -20,12 +19,12 @@ const command = {
   },
 } as const;
 
-await run(command, async ({ config, log, options, positionals, signal }) => {
+await run(command, async ({ config, log, options, positionals, signal, startProgress }) => {
   const id = userId(positionals);
   await using table = await openSink(config.sink, { log, signal, readOnly: true });
   await using reader = await openReader(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal, readOnly: true });
-  using progress = createProgress({ label: "trace", unit: "found" });
+  using progress = startProgress({ label: "trace", unit: "found" });
   const stations = { raw: raw.received, topic: userRecords(reader, config.topic), table };
   const found = await traceUser(id, stations, { signal, onProgress: progress.show });
   if (!found) throw new PipelineError("refused", `nothing is known of a user ${id}`);

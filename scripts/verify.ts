@@ -1,6 +1,5 @@
 import { PipelineError } from "../lib/errors.ts";
 import { isClean, type Verification, verify } from "../lib/flow/verify.ts";
-import { createProgress } from "../lib/progress.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
 import { openSink } from "../lib/sink/cassandra.ts";
@@ -16,12 +15,12 @@ const command = {
   },
 } as const;
 
-await run(command, async ({ config, log, options, signal }) => {
+await run(command, async ({ config, log, options, signal, startProgress }) => {
   await using table = await openSink(config.sink, { log, signal, readOnly: true });
   await using reader = await openReader(config.topic, { log, signal });
   await using raw = await openRawStore(config.raw, { log, signal, readOnly: true });
   await using ledger = await raw.openLedger();
-  using progress = createProgress({ label: "verify", unit: "so far" });
+  using progress = startProgress({ label: "verify", unit: "so far" });
   const { name, deadLetters } = config.topic;
   if ((await reader.watermarks(name)).size === 0) {
     throw new PipelineError("refused", `there is no topic ${name}: \`bun run migrate\` creates it`);
@@ -35,7 +34,10 @@ await run(command, async ({ config, log, options, signal }) => {
     {
       signal,
       ids: options.ids ?? false,
-      onProgress: progress.show,
+      onProgress: (done, what, about) => {
+        progress.expect(about, "about");
+        progress.show(done, what);
+      },
     },
   );
   process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : text(found));

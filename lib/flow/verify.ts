@@ -101,7 +101,7 @@ export async function verify(
     signal.throwIfAborted();
     await ledger.addRows(page.map(({ user, version }) => rowOf(user, version)));
     rows += page.length;
-    onProgress(rows, "rows read");
+    onProgress(rows, "rows read", counts.raw - counts.rejected - counts.pending);
   }
   for await (const records of topic.read(topic.name, committed)) {
     await ledger.addUnconsumed(records.flatMap((record) => wholeHeader(record, "raw") ?? []));
@@ -119,7 +119,7 @@ export async function verify(
       if (verdict !== "equal") found[verdict].add(each.id);
     }
     compared += page.length;
-    onProgress(compared, "ids compared");
+    onProgress(compared, "ids compared", rows);
   }
   for await (const page of ledger.newer()) {
     for (const each of page) if (judge(each) !== "equal") found.stale.add(each.id);
@@ -143,7 +143,8 @@ export interface VerifyOptions {
   readonly signal: AbortSignal;
   /** Whether to list the ids that differ, the first thousand of each kind. */
   readonly ids?: boolean;
-  readonly onProgress?: (done: number, what: string) => void;
+  /** Told how far it has come in a step of its work, and about how far that goes. */
+  readonly onProgress?: (done: number, what: string, about: number) => void;
 }
 
 /** True when nothing is lost, invented or stale. */

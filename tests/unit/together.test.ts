@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { sleep } from "../../lib/sleep.ts";
-import { together } from "../../lib/together.ts";
+import { accompanied, together } from "../../lib/together.ts";
 import { failureOf } from "../failure.ts";
 import { never } from "../users.ts";
 
@@ -56,5 +56,32 @@ describe("loops side by side", () => {
     const running = failureOf(together(stop.signal, [failing]));
     stop.abort(new DOMException("stopped", "AbortError"));
     expect((await running).message).toBe("while stopping");
+  });
+});
+
+describe("work with loops beside it", () => {
+  test("ends when it is done, and the loops with it", async () => {
+    let stopped = false;
+    const loop = async (signal: AbortSignal) => {
+      await forever(signal).finally(() => {
+        stopped = true;
+      });
+    };
+    await accompanied(never, async () => {}, [loop]);
+    expect(stopped).toBe(true);
+  });
+
+  test("fails as it does, and as one of them does", async () => {
+    const error = new Error("failed");
+    const failing = () => Promise.reject(error);
+    expect(await failureOf(accompanied(never, failing, [forever]))).toBe(error);
+    expect(await failureOf(accompanied(never, forever, [failing]))).toBe(error);
+  });
+
+  test("goes on when a loop has ended", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const running = accompanied(never, () => promise, [async () => {}]);
+    resolve();
+    await running;
   });
 });
