@@ -26,6 +26,8 @@ const command = {
   },
 } as const;
 
+const now = () => new Date();
+
 await run(command, async ({ config, log, options, signal, startProgress }) => {
   const { drain = false, json = false } = options;
   if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
@@ -68,5 +70,3 @@ await run(command, async ({ config, log, options, signal, startProgress }) => {
   process.stdout.write(json ? `${JSON.stringify(done)}\n` : drainedText(done));
   return 0;
 });
-
-const now = () => new Date();
