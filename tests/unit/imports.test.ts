@@ -16,7 +16,13 @@ const rules: Readonly<Record<string, Rule>> = {
   raw: { values: ["domain", "plumbing"], types: ["flow"] },
   topic: { values: ["domain", "plumbing", "native/load.ts", "native/batches.ts"], types: ["flow"] },
   sink: { values: ["domain", "plumbing"], types: ["flow"] },
-  service: { values: ["domain", "plumbing", "flow", "raw", "topic", "sink", "schedule"] },
+  // What the script `ingest` is made of sees what scripts see.
+  service: {
+    values: [
+      ...["domain", "plumbing", "flow", "source", "raw", "topic", "sink"],
+      ...["http", "schedule", "metrics"],
+    ],
+  },
   local: { values: ["plumbing", "native", "domain"] },
   native: { values: ["plumbing"] },
 };
