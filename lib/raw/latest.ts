@@ -21,13 +21,13 @@ export function latestReceived(
   const below = until ? (until.getTime() + 1) * 1000 : null;
   return asked("look for the newest rows", async () => {
     const rows = await sql<ReceivedUser[]>`
-      select user_id as id, run_id as run,
-        to_char(fetched_at at time zone 'utc', ${iso}) as "receivedAt"
-      from raw_users
-      where id > (select max(id) from raw_users) - ${mostRows}::bigint
-        and user_id is not null
-        and (${below}::bigint is null or version < ${below})
-      order by id desc
+      select r.user_id as id, r.run_id as run,
+        to_char(r.fetched_at at time zone 'utc', ${iso}) as "receivedAt"
+      from raw_users r
+      where r.id > (select max(id) from raw_users) - ${mostRows}::bigint
+        and r.user_id is not null
+        and (${below}::bigint is null or r.version < ${below})
+      order by r.id desc
       limit ${limit}`;
     const first = new Map<string, ReceivedUser>();
     for (const row of rows) if (!first.has(row.id)) first.set(row.id, row);

@@ -53,3 +53,22 @@ test("the source is down from the first attempt that failed since a page was kep
   await it.runs.commitPage(run, judgedPage(apiUsers(2)));
   expect((await it.figures()).source).toEqual({ ...source, up: true, since: null });
 });
+
+test("the newest rows are those received last, each user once, up to a time if one is given", async () => {
+  await using it = await openStore();
+  const [first, second] = [apiUsers(3), apiUsers(3)];
+  const ids = (users: typeof first) => users.map(({ login }) => login.uuid);
+  const run = await claimed(it);
+  await it.runs.commitPage(run, judgedPage([...first, {}], 1));
+  const until = new Date();
+  await it.sql`select pg_sleep(0.01)`;
+  await it.runs.commitPage(run, judgedPage([...second, first[1]], 2));
+  const latest = async (limit: number, until?: Date) =>
+    (await it.latest({ limit, ...(until ? { until } : {}) })).map(({ id }) => id);
+  const [a, b, c] = ids(first);
+  expect(await latest(10)).toEqual([b, ...ids(second).toReversed(), c, a] as string[]);
+  expect(await latest(2)).toEqual([b, ids(second)[2]] as string[]);
+  expect(await latest(10, until)).toEqual([c, b, a] as string[]);
+  const [newest] = await it.latest({ limit: 1 });
+  expect(newest).toMatchObject({ run: run.id, receivedAt: expect.stringMatching(/^20.*Z$/) });
+});
