@@ -35,18 +35,22 @@ export function openOtlp(
     sampler: samplerOf(config.sampler),
     spanProcessors: [new BatchSpanProcessor(exporter)],
   });
+  let closing: Promise<void> | undefined;
   return {
     ...createTracing(provider.getTracer("users-pipeline"), log.conceal),
-    [Symbol.asyncDispose]: async () => {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, closeMs);
-      });
-      // What went wrong has been said.
-      await Promise.race([provider.shutdown().catch(() => {}), late]);
-      clearTimeout(timer);
+    [Symbol.asyncDispose]: () => {
+      closing ??= close(provider);
+      return closing;
     },
   };
+}
+
+/** Sends what is left. What goes wrong in that has been said. */
+async function close(provider: BasicTracerProvider): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, closeMs);
+  await Promise.race([provider.shutdown().catch(() => {}), late]);
+  clearTimeout(timer);
 }
 
 /** The exporter, which tells nobody by itself. */

@@ -45,6 +45,20 @@ describe("the table", () => {
     expect(await allRows(again)).toHaveLength(3);
   });
 
+  test("is looked into by id: what is there is found with its write time", async () => {
+    await using it = await openTable();
+    const [first, second, third] = rows(3);
+    if (!first || !second || !third) throw new Error("no rows");
+    await it.sink.upsert([first, second], never);
+    const found = await it.sink.find([first, second, third].map(({ user }) => user.id));
+    const byVersion = found.toSorted((a, b) => a.version - b.version);
+    expect(byVersion).toEqual([first, second]);
+    expect(await it.sink.find([])).toEqual([]);
+    const config = keyspace.config();
+    await using none = await openSink(config, { ...options, readOnly: true });
+    expect(await none.find([first.user.id])).toEqual([]);
+  });
+
   test("has the documented columns, and an id as its key", async () => {
     await using it = await openTable();
     const found = await keyspace.client.execute(
