@@ -120,11 +120,9 @@ function messaging(operation: "send" | "process", topic: string, records: number
   };
 }
 
-/** As many links as OpenTelemetry keeps of a span unless it is told otherwise. */
-const mostLinks = 128;
-
 /**
- * A batch comes of all the runs that it has records of. One that has those of a single run, which is
+ * A batch comes of all the runs that it has records of; of their links OpenTelemetry keeps the first
+ * 128, unless it is told otherwise. One that has those of a single run, which is
  * recorded, is also part of that run's trace; else it begins a trace, since it can be part of one
  * alone.
  */
@@ -144,7 +142,7 @@ function batchOf(
   );
   const only = origins.length === 1 ? origins[0]?.context : undefined;
   const parent = only && isRecorded(only) ? only : undefined;
-  return { attributes, links: links.slice(0, mostLinks), parent };
+  return { attributes, links, parent };
 }
 
 function contextOf(given: Parameters<typeof parseTraceContext>[0] | undefined) {

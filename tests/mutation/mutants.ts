@@ -51,6 +51,20 @@ export const mutants: readonly Mutant[] = [
     tests: [integration("raw/outbox"), integration("flow/recovery")],
   },
   {
+    step: "records name the trace of their run",
+    file: "lib/raw/outbox.ts",
+    find: "{ trace: known.get(row.run) }",
+    replace: "{}",
+    tests: [integration("raw/outbox"), integration("raw/traces")],
+  },
+  {
+    step: "runs that another instance has made have no spans here",
+    file: "lib/flow/traced-runs.ts",
+    find: "if (moved) for",
+    replace: "for",
+    tests: [unit("flow/traced")],
+  },
+  {
     step: "rows in hand are locked",
     file: "lib/raw/outbox.ts",
     find: " for update skip locked",
