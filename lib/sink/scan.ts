@@ -47,7 +47,7 @@ export function createScan(store: Store, { keyspace, table }: Config["sink"]): S
       }
     },
     find: async (ids) => {
-      if (!(await isThere())) return [];
+      if (ids.length === 0 || !(await isThere())) return [];
       const found = await store.ask("look up rows", (client) =>
         client.execute(`${rows} where id in ?`, [ids], { prepare: true }),
       );

@@ -70,7 +70,7 @@ test("a row that was refused is found by the id in it, and none that only mentio
   const id = ada?.login.uuid ?? "";
   await receive(it, [
     { ...ada, email: 5 },
-    { ...bob, login: { ...bob?.login, uuid: id.toUpperCase() }, phone: "a\u0000b" },
+    { ...bob, login: { ...bob?.login, uuid: id.toUpperCase() }, email: 5, cell: "a\u0000b\ud800" },
     { ...eve, email: id, phone: 5 },
     { ...mal, login: { uuid: { of: id } } },
     id,
