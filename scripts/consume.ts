@@ -24,7 +24,6 @@ const now = () => new Date();
 await run(command, async ({ config, log, options, signal, startProgress }) => {
   const { drain = false, json = false } = options;
   if (json && !drain) throw new PipelineError("usage", "--json goes with --drain");
-  const now = () => new Date();
   using metrics = await openConsumerMetrics({ log, now });
   const early = { setting: "CONSUMER_PORT", metrics, log } as const;
   await using server = drain ? undefined : listenEarly(config.http, early);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseFaults } from "../../../lib/local/fake-api/faults.ts";
 import { type FakeApiServer, startFakeApi } from "../../../lib/local/fake-api/server.ts";
 import { dashboardQueries, unknownIn } from "../../grafana.ts";
 import { openProducer } from "../../kafka-clients.ts";
@@ -34,7 +35,8 @@ let scripts: Readonly<Record<"ingest" | "consume", RunningScript>>;
 let urls: Readonly<Record<"ingest" | "consume", string>>;
 
 beforeAll(async () => {
-  api = opened.use(startFakeApi());
+  // The first answer is none; of the users of the others some are no users.
+  api = opened.use(startFakeApi({ faults: parseFaults("500:1,invalid=0.2") }));
   keyspace = opened.use(await openKeyspace());
   pipeline = opened.use(await openPipeline(keyspace));
   const database = new URL(pipeline.database.config.url);
@@ -52,8 +54,7 @@ beforeAll(async () => {
     DATABASE_URL: database.href,
     KAFKA_BROKERS: links.kafka.address,
     CASSANDRA_CONTACT_POINTS: links.store.address,
-    // The first answer is none; of the users of the others some are no users.
-    SOURCE_URL: `${api.url}?fault=500:1,invalid=0.2`,
+    SOURCE_URL: api.url,
     SCHEDULE: `0 ${(new Date().getUTCHours() + 12) % 24} * * *`,
     API_TOKEN: token,
   };
@@ -239,7 +240,5 @@ test("both go on answering when their servers are gone, and say so", async () =>
   expect(
     sampleValue(await scrape("ingest"), "pipeline_group_lag_records", { partition: "0" }),
   ).toBeUndefined();
-  const ends = await Promise.all(both.map((name) => scripts[name].end("SIGTERM")));
-  expect(ends.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
-  for (const { stderr } of ends) expect(stderr).not.toContain(token);
+  for (const name of both) expect(scripts[name].stderr).not.toContain(token);
 });
