@@ -225,8 +225,10 @@ test("both go on answering when their servers are gone, and say so", async () =>
   const gone = (value: number) => value === 0;
   await links.postgres.set({ broken: "black hole" });
   await links.store.set({ broken: "refused" });
-  await told("ingest", "pipeline_station_up", { station: "raw" }, gone);
-  await told("consume", "pipeline_station_up", { station: "table" }, gone);
+  await Promise.all([
+    told("ingest", "pipeline_station_up", { station: "raw" }, gone),
+    told("consume", "pipeline_station_up", { station: "table" }, gone),
+  ]);
   // Of those that are there they tell as before; of the others nothing that was.
   const [ingest, consume] = [await scrape("ingest"), await scrape("consume")];
   expect(sampleValue(ingest, "pipeline_station_up", { station: "topic" })).toBe(1);
@@ -236,7 +238,9 @@ test("both go on answering when their servers are gone, and say so", async () =>
   expect(sampleValue(consume, "pipeline_rows_written_total")).toBeGreaterThan(0);
 
   await broker[Symbol.asyncDispose]();
-  for (const name of both) await told(name, "pipeline_station_up", { station: "topic" }, gone);
+  const topicGone = (name: "ingest" | "consume") =>
+    told(name, "pipeline_station_up", { station: "topic" }, gone);
+  await Promise.all(both.map(topicGone));
   expect(
     sampleValue(await scrape("ingest"), "pipeline_group_lag_records", { partition: "0" }),
   ).toBeUndefined();
