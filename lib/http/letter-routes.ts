@@ -108,7 +108,8 @@ export function letterRoutes(desk: LetterDesk): Hono {
   );
 
   app.get(
-    "/api/letters/:id{.+}",
+    // Of the two routes before it there is nothing to get, and they are not to say so.
+    "/api/letters/:id{(?!replay$|purge$).+}",
     described({
       tag,
       summary: "One letter: its record, and why it is none",

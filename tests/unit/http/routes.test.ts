@@ -236,3 +236,14 @@ describe("letters", () => {
     }
   });
 });
+
+test.each([
+  ["/api/letters/purge", "POST"],
+  ["/api/letters/replay", "POST"],
+  ["/api/letters/raw/7", "GET, HEAD"],
+  ["/api/runs", "GET, HEAD, POST"],
+])("%s says that it takes %s, and nothing else", async (path, methods) => {
+  const answer = await testApp().send("OPTIONS", path);
+  expect(answer.status).toBe(405);
+  expect(answer.headers.get("allow")?.split(", ").toSorted().join(", ")).toBe(methods);
+});
