@@ -61,8 +61,12 @@ test("dead letters of a user are found by its key", async () => {
   await using deadLetters = await openDeadLetters(topics.config, { log, signal: never });
   const [key, other] = [crypto.randomUUID(), crypto.randomUUID()];
   const rejection = { path: "email", reason: "email: 5 is not text" };
+  const headers = {
+    raw: "8",
+    traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  };
   const letter = (key: string, offset: number) => ({
-    record: record({ topic: topics.config.name, key, offset, value: {}, headers: { raw: "8" } }),
+    record: record({ topic: topics.config.name, key, offset, value: {}, headers }),
     ...({ attempts: 1, stage: "decode", rejection } as const),
   });
   await deadLetters.put([letter(other, 1), letter(key, 2)]);
@@ -70,5 +74,6 @@ test("dead letters of a user are found by its key", async () => {
   for (const fromMs of [undefined, now()]) {
     const found = (await Array.fromAsync(letters(key, here(fromMs)))).flat();
     expect(found).toMatchObject([{ ...rejection, origin: { offset: 2, raw: 8 }, stage: "decode" }]);
+    expect(String(found[0]?.record.headers.traceparent)).toBe(headers.traceparent);
   }
 });
