@@ -47,11 +47,11 @@ export function healthRoutes(readiness: Readiness): Hono {
   return app;
 }
 
-/** Says what the process waits for: by default what it tells of its own accord. */
+/** Says what the process waits for. */
 export function notReady(
   c: Context,
   { log, http }: Readiness,
-  found: readonly Waiting[] = log.waits.now(),
+  found: readonly Waiting[],
 ): Response {
   const waitingFor = found.map(({ what, reason, since }) => ({
     what,

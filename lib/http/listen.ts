@@ -63,7 +63,7 @@ export function listenEarly(
     setting,
   });
   const { url } = server;
-  const starting = log.waits.begin("the start", "not all servers have answered yet");
+  const starting = log.waits.begin(theStart, "not all servers have answered yet");
   log.info({ url }, "starting");
   return {
     ...server,
@@ -85,9 +85,16 @@ export function listenEarly(
 function createStart(readiness: Readiness, setting: "PORT" | "CONSUMER_PORT"): Hono {
   const browsers = setting === "PORT";
   const app = browsers ? browserApp(readiness, createPage()) : createHealth(readiness);
-  app.notFound((c) => notReady(c, readiness));
+  app.notFound((c) => {
+    const all = readiness.log.waits.now();
+    const others = all.filter(({ what }) => what !== theStart);
+    return notReady(c, readiness, others.length > 0 ? others : all);
+  });
   return app;
 }
+
+/** What is waited for until all else is there. */
+const theStart = "the start";
 
 /** Listens until disposed, which lets running requests end. */
 export function listen(handler: Handler, { host, port, setting }: Place): Listening {

@@ -1,4 +1,4 @@
-import { isTrouble } from "./api.ts";
+import { ApiError, isTrouble, reasonOf } from "./api.ts";
 import { type Child, fill, h } from "./dom.ts";
 import type { Live } from "./live.ts";
 import { failed, loading } from "./parts.ts";
@@ -23,6 +23,9 @@ export interface Asked<Answer> {
   take(answer: Answer): void;
 }
 
+/** What is refused is asked for again so often. */
+const againMs = 5000;
+
 /**
  * A place that shows what the service answers: loading, the answer, or what is wrong. Asks anew when
  * events were missed, and, where there was no answer, as soon as the connection is back.
@@ -36,10 +39,23 @@ export function asked<Answer>(asking: Asking<Answer>): Asked<Answer> {
 
   const take = (answer: Answer) => {
     fault = undefined;
+    element.style.removeProperty("min-height");
     const now = show(answer);
     if (now === shown && element.firstChild === now) return;
     shown = now;
     fill(element, now);
+  };
+  const refused = (error: unknown) => {
+    const same = fault !== undefined && reasonOf(fault) === reasonOf(error);
+    fault = error;
+    setTimeout(() => {
+      if (fault === error && !signal.aborted) void again();
+    }, againMs);
+    // The frame says that nothing answers: what is there stays until something does.
+    const silent = error instanceof ApiError && [0, 503].includes(error.status) && !isLive(live);
+    if (silent || (same && shown === undefined)) return;
+    shown = undefined;
+    fill(element, failed(error, again));
   };
   const again = async () => {
     newest += 1;
@@ -49,17 +65,14 @@ export function asked<Answer>(asking: Asking<Answer>): Asked<Answer> {
       // A later question is answered by its own answer.
       if (mine === newest && !signal.aborted) take(answer);
     } catch (error) {
-      if (!isTrouble(error, signal) || mine !== newest) return;
-      fault = error;
-      shown = undefined;
-      fill(element, failed(error, again));
+      if (isTrouble(error, signal) && mine === newest) refused(error);
     }
   };
   live.on("resync", () => void again(), signal);
   live.on(
     "connection",
     ({ state }) => {
-      const neverAsked = state === "lost" && newest === 0;
+      const neverAsked = newest === 0 && (state === "lost" || state === "waiting");
       if (neverAsked || (state === "live" && fault !== undefined)) void again();
     },
     signal,
@@ -67,4 +80,8 @@ export function asked<Answer>(asking: Asking<Answer>): Asked<Answer> {
   // Not before events come, else nobody would tell of what changes between the answer and the first.
   if (live.connection.state !== "connecting") void again();
   return { element, again, take };
+}
+
+function isLive({ connection }: Live): boolean {
+  return connection.state === "live";
 }

@@ -23,6 +23,7 @@ export function openFrame(
     skipLink(main),
     bar(links, { live, signal, ...(end ? { end } : {}) }),
     main,
+    lostBar(live, signal),
   );
   fill(document.body, frame, toastRegion());
   return main;
@@ -66,7 +67,6 @@ function bar(
       items.map(({ element }) => element),
     ),
     h("div", { class: "bar-end" }, connectionMark(live, signal), apiLink(), end),
-    lostBar(live, signal),
   );
 }
 
@@ -78,6 +78,7 @@ const words = {
   connecting: "Connecting",
   live: "Live",
   lost: "Reconnecting",
+  waiting: "Not ready",
   paused: "Paused",
 } as const;
 
@@ -97,24 +98,29 @@ function connectionMark(live: Live, signal: AbortSignal): HTMLElement {
 /** Said aloud once when the connection is lost, and once when it is back. */
 function lostBar(live: Live, signal: AbortSignal): HTMLElement {
   const text = h("div", { role: "status" });
-  const made = h("div", {}, text);
-  let lost = false;
+  let gone = false;
   live.on(
     "connection",
-    ({ state, reason }) => {
-      if (state === "lost") {
-        text.className = "lost";
-        say(
-          text,
-          `Connection lost: ${reason ?? "no answer"}. What is shown may be old; reconnecting.`,
-        );
-      } else if (lost && state === "live") {
-        text.className = "sr";
+    ({ state, reason = "no answer" }) => {
+      if (state === "lost" || state === "waiting") {
+        mark(text, "class", `lost ${state}`);
+        say(text, state === "lost" ? lostText(reason) : waitingText(reason));
+        gone = true;
+      } else if (gone && state === "live") {
+        mark(text, "class", "sr");
         say(text, "Connected again.");
+        gone = false;
       }
-      lost = state === "lost";
     },
     signal,
   );
-  return made;
+  return h("div", {}, text);
+}
+
+function lostText(reason: string): string {
+  return `Connection lost: ${reason}. What is shown may be old; reconnecting.`;
+}
+
+function waitingText(reason: string): string {
+  return `The service is not ready: ${reason}. It goes on by itself.`;
 }

@@ -17,10 +17,13 @@ export interface LiveEvents {
   readonly connection: Connection;
 }
 
-/** `paused`: nobody looks at the page, which keeps no connection then. */
+/**
+ * `waiting`: the service is there, and not ready. `paused`: nobody looks at the page, which keeps no
+ * connection then.
+ */
 export interface Connection {
-  readonly state: "connecting" | "live" | "lost" | "paused";
-  /** Why it was lost. */
+  readonly state: "connecting" | "live" | "lost" | "waiting" | "paused";
+  /** Why it was lost, or what is waited for. */
   readonly reason?: string;
 }
 
@@ -61,7 +64,7 @@ export function openLive(query: string, signal: AbortSignal): Live {
       const wasOpen = await readOnce();
       if (signal.aborted) return;
       failures = wasOpen ? 0 : failures + 1;
-      if (connection.state === "lost") {
+      if (connection.state !== "paused") {
         await pause(retryMs[Math.min(failures, retryMs.length - 1)] ?? 0, signal);
       }
     }
@@ -90,7 +93,7 @@ export function openLive(query: string, signal: AbortSignal): Live {
       become({ state: "lost", reason: "the service ended the connection" });
     } catch (error) {
       if (ending.signal.aborted) become({ state: "paused" });
-      else if (!signal.aborted) become({ state: "lost", reason: reasonOf(error) });
+      else if (!signal.aborted) become(without(error));
       if (error instanceof StreamRefused && error.status === 401) {
         dispatchEvent(new Event(signedOutEvent));
       }
@@ -113,9 +116,12 @@ export function openLive(query: string, signal: AbortSignal): Live {
   };
 }
 
-function reasonOf(error: unknown): string {
+/** How things stand after this. */
+function without(error: unknown): Connection {
+  const waiting = error instanceof StreamRefused && error.status === 503;
   // Browsers say "Failed to fetch", "network error" and the like.
-  return error instanceof TypeError ? "no answer" : String((error as Error).message);
+  const reason = error instanceof TypeError ? "no answer" : String((error as Error).message);
+  return { state: waiting ? "waiting" : "lost", reason };
 }
 
 /** Resolves as soon as somebody may see the page. */

@@ -1,6 +1,7 @@
 import { ask } from "./api.ts";
 import { fill, h } from "./dom.ts";
 import { form, textField } from "./form.ts";
+import iconPath from "./icon.svg";
 import { toastRegion } from "./toast.ts";
 
 export interface Session {
@@ -51,6 +52,7 @@ export function signIn(): Promise<void> {
     const card = h(
       "div",
       { class: "card sign-in" },
+      h("div", { class: "brand" }, h("img", { src: iconPath, alt: "" }), "users-pipeline"),
       h("h1", {}, "Sign in"),
       h("p", { class: "muted" }, hint),
       made,

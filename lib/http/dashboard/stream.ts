@@ -18,11 +18,17 @@ export interface Listening {
 /** Why a stream could not be opened. */
 export class StreamRefused extends Error {
   readonly status: number;
-  constructor(status: number, told: { readonly title?: string; readonly detail?: string } | null) {
-    const { title = `the service answered ${status}`, detail } = told ?? {};
-    super(detail === undefined ? title : `${title}: ${detail}`);
+  constructor(status: number, told: Told503 | null) {
+    const { title = `the service answered ${status}`, waitingFor = [] } = told ?? {};
+    const waits = waitingFor.map(({ what, reason }) => (reason ? `${what} (${reason})` : what));
+    super(waits.length > 0 ? `waiting for ${waits.join("; ")}` : title);
     this.status = status;
   }
+}
+
+interface Told503 {
+  readonly title?: string;
+  readonly waitingFor?: readonly { readonly what: string; readonly reason?: string }[];
 }
 
 /** The service says something every ten seconds; a stream that is silent for longer than twice that is dead. */

@@ -6,7 +6,7 @@ import { badge, empty, fact, loading, timeAgo } from "../parts.ts";
 
 /** The consumers at work, as they say themselves. */
 export function consumers() {
-  const place = h("div", { class: "consumers live" }, loading("the consumers", "9rem"));
+  const place = h("div", { class: "consumers live" }, loading("the consumers", "6.5rem"));
   const element = h(
     "section",
     { class: "card", "aria-labelledby": "consumers" },

@@ -97,7 +97,10 @@ function row({ user, receivedAt, run }: Latest): HTMLTableRowElement {
 
 /** In the place of the picture, which lies on another host: this page asks no other one. */
 function portrait(id: string, name: string): HTMLElement {
-  const letters = name.split(" ").map((part) => [...part][0] ?? "");
+  const letters = name
+    .split(" ")
+    .map((part) => [...part][0] ?? "")
+    .slice(0, 2);
   const hue = Number.parseInt(id.slice(0, 4), 16) % 360 || 0;
   return h(
     "span",

@@ -34,6 +34,6 @@ export const overview: View = (context) => {
     h("div", { class: "view-head" }, h("h1", {}, "Overview")),
     now.element,
     plots(context),
-    h("div", { class: "overview-end" }, latestUsers(context), workers.element),
+    h("div", { class: "overview-end" }, workers.element, latestUsers(context)),
   );
 };

@@ -63,16 +63,16 @@ export function plot({ title, lines, text, signal }: PlotOptions): Plot {
   );
 
   let data: PlotData = [[], ...lines.map(() => [])];
-  let span = { from: 0, to: 1 };
+  let span = { from: Date.now() / 1000 - 3600, to: Date.now() / 1000 };
   let chart: uPlot | undefined;
 
   /** What the lines are at the pointer; without one, at their end. */
   const tell = () => {
     const at = chart?.cursor.idx ?? undefined;
-    const last = at ?? newest(data);
     for (const [n, each] of values.entries()) {
-      const value = last === undefined ? undefined : data[n + 1]?.[last];
-      say(each, value === null || value === undefined ? "–" : text(value));
+      const line = data[n + 1] ?? [];
+      const value = at === undefined ? newest(line) : line[at];
+      say(each, typeof value === "number" ? text(value) : "–");
     }
     const time = at === undefined ? undefined : data[0][at];
     say(when, time === undefined ? "" : clock.format(time * 1000));
@@ -120,6 +120,17 @@ interface ChartOptions {
   readonly tell: () => void;
 }
 
+/** What stands alone makes no line: it is shown as a point. */
+const points: uPlot.Series.Points = {
+  ...{ show: true, size: 4, width: 0 },
+  fill: (chart, line) => chart.series[line]?.stroke as string,
+  filter: ({ data }, line) => {
+    const values = data[line] ?? [];
+    const known = (n: number) => typeof values[n] === "number";
+    return Array.from(values.keys()).filter((n) => known(n) && !known(n - 1) && !known(n + 1));
+  },
+};
+
 function chartOptions(lines: readonly Line[], { width, span, tell }: ChartOptions): uPlot.Options {
   const muted = colorOf("--muted");
   const grid = { stroke: colorOf("--line"), width: 1 };
@@ -152,7 +163,7 @@ function chartOptions(lines: readonly Line[], { width, span, tell }: ChartOption
     series: [
       {},
       ...lines.map(({ name, color, dashed }) => ({
-        ...{ label: name, stroke: colorOf(color), width: 1.75, points: { show: false } },
+        ...{ label: name, stroke: colorOf(color), width: 1.75, points },
         ...(dashed ? { dash: [5, 4] } : {}),
       })),
     ],
@@ -160,9 +171,9 @@ function chartOptions(lines: readonly Line[], { width, span, tell }: ChartOption
   };
 }
 
-function newest(data: PlotData): number | undefined {
-  const last = data[0].length - 1;
-  return last < 0 ? undefined : last;
+/** The last step may have no sample yet. */
+function newest(line: readonly unknown[]): unknown {
+  return line.slice(-3).findLast((value) => value !== null);
 }
 
 /** A canvas takes colours, not names of them: an element knows what they are in this scheme. */

@@ -15,6 +15,7 @@ const spans = [
   ["24h", "24 h", 86_400],
   ["7d", "7 d", 604_800],
 ] as const;
+const usual = "15m";
 type Span = (typeof spans)[number][0];
 
 /** How everything stood until now, brought up to date as samples are taken. */
@@ -25,10 +26,10 @@ export function plots({ live, signal, query }: ViewContext): HTMLElement {
     { class: "plots live" },
     all.map(({ element }) => element),
   );
-  let span: Span = spans.find(([name]) => name === query.get("span"))?.[0] ?? "1h";
+  let span: Span = spans.find(([name]) => name === query.get("span"))?.[0] ?? usual;
   let history: History | undefined;
 
-  const secondsOf = () => spans.find(([name]) => name === span)?.[2] ?? 3600;
+  const secondsOf = () => spans.find(([name]) => name === span)?.[2] ?? 900;
   const show = (now: History) => {
     history = now;
     const to = Date.now() / 1000;
@@ -53,7 +54,7 @@ export function plots({ live, signal, query }: ViewContext): HTMLElement {
   const choose = (chosen: Span) => {
     span = chosen;
     history = undefined;
-    setQuery({ span: chosen === "1h" ? null : chosen });
+    setQuery({ span: chosen === usual ? null : chosen });
     place.again().catch(reportError);
   };
   return h(

@@ -27,7 +27,11 @@ export function stations(): Stations {
     topic: station("topic"),
     table: station("table"),
   };
-  const ways = { raw: way("fetch"), topic: way("relay"), table: way("write") };
+  const ways = {
+    raw: way("fetch", (runs) => `${runs} queued`),
+    topic: way("relay", (rows) => `${rows} waiting`),
+    table: way("write", (records) => `lag ${records}`),
+  };
   const element = h(
     "ol",
     { class: "stations live", "aria-label": "The way of the data" },
@@ -44,9 +48,9 @@ export function stations(): Stations {
         at[name].health(now.stations[name], now.stuck?.station === name);
         at[name].figures(figures[name](now));
       }
-      ways.raw.update(now.raw?.rowsPerSecond, now.runs?.queued, "queued");
-      ways.topic.update(now.topic?.recordsPerSecond, now.raw?.pending, "waiting");
-      ways.table.update(now.table?.recordsPerSecond, now.table?.lag, "lag");
+      ways.raw.update(now.raw?.rowsPerSecond, now.runs?.queued);
+      ways.topic.update(now.topic?.recordsPerSecond, now.raw?.pending);
+      ways.table.update(now.table?.recordsPerSecond, now.table?.lag);
     },
   };
 }
@@ -138,7 +142,7 @@ function station(name: Station) {
   };
 }
 
-function way(verb: string) {
+function way(verb: string, words: (waiting: string) => string) {
   const text = h("span", { class: "way-waiting" });
   const element = h(
     "li",
@@ -149,10 +153,10 @@ function way(verb: string) {
   );
   return {
     element,
-    update: (perSecond: number | null | undefined, waiting: number | undefined, word: string) => {
+    update: (perSecond: number | null | undefined, waiting: number | undefined) => {
       mark(element, "data-flows", (perSecond ?? 0) > 0);
       mark(element, "data-waits", (waiting ?? 0) > 0);
-      say(text, waiting === undefined ? "" : `${shortCount(waiting)} ${word}`);
+      say(text, waiting === undefined ? "" : words(shortCount(waiting)));
     },
   };
 }
