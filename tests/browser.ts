@@ -29,6 +29,20 @@ export interface Tab extends AsyncDisposable {
   shoot(name: string): Promise<void>;
   /** True when nothing can be scrolled sideways. */
   fits(): Promise<boolean>;
+  /** What the browser has measured since the page was opened. */
+  measures(): Promise<Measures>;
+}
+
+export interface Measures {
+  /** Milliseconds of each task that kept the page from answering for more than 50. */
+  readonly longTasks: readonly number[];
+  /** How far things have moved that nobody had touched: the sum of all layout shifts. */
+  readonly shift: number;
+  /** Milliseconds until anything was to be seen; null while nothing is. */
+  readonly firstPaintMs: number | null;
+  readonly requests: number;
+  /** Bytes that came over the network, heads included; streams count when they end. */
+  readonly transferred: number;
 }
 
 const pictures = join(import.meta.dir, "../.local/screenshots");
@@ -54,6 +68,7 @@ async function openTab(browser: Browser, url: string, look: Look = {}): Promise<
     timezoneId: "Europe/Berlin",
   });
   context.setDefaultTimeout(120_000);
+  await context.addInitScript(observe);
   const page = await context.newPage();
   const faults: string[] = [];
   const fault = (text: string) => {
@@ -81,9 +96,28 @@ async function openTab(browser: Browser, url: string, look: Look = {}): Promise<
     },
     fits: () =>
       page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"),
+    measures: () => page.evaluate("globalThis.measured()") as Promise<Measures>,
     [Symbol.asyncDispose]: () => context.close(),
   };
 }
+
+/** Runs in each page before anything of its own. */
+const observe = `
+  const longTasks = [];
+  let shift = 0;
+  const watch = (type, hear) => new PerformanceObserver((list) => list.getEntries().forEach(hear))
+    .observe({ type, buffered: true });
+  watch("longtask", ({ duration }) => longTasks.push(duration));
+  watch("layout-shift", ({ value, hadRecentInput }) => { if (!hadRecentInput) shift += value; });
+  globalThis.measured = () => {
+    const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+    const [paint] = performance.getEntriesByName("first-contentful-paint");
+    return {
+      longTasks, shift, firstPaintMs: paint?.startTime ?? null, requests: all.length,
+      transferred: all.reduce((sum, { transferSize }) => sum + transferSize, 0),
+    };
+  };
+`;
 
 async function violations(page: Page): Promise<readonly string[]> {
   // By the debugger, which the page's policy does not hold up.
