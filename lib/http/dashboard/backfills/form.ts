@@ -90,14 +90,14 @@ function backfillFields() {
     from: momentField("From", "from", "The first logical time."),
     to: momentField("To", "to", "Before this one."),
     reprocess: selectField(
-      "Times that have a run",
+      "Reprocess",
       [
-        ["none", "stay as they are"],
-        ["failed", "run again if failed"],
-        ["completed", "run again if ended"],
+        ["none", "none: times that have a run keep it"],
+        ["failed", "failed: what has failed goes on"],
+        ["completed", "completed: what has ended begins anew"],
       ],
       { name: "reprocess" },
-      "Failed ones go on after their last page; those that ended well begin anew.",
+      "What becomes of logical times that have a run.",
     ),
     order: selectField(
       "Order",
@@ -108,7 +108,7 @@ function backfillFields() {
       { name: "order" },
     ),
     maxActiveRuns: textField(
-      "Runs at once",
+      "Max active runs",
       { name: "maxActiveRuns", inputmode: "numeric", placeholder: "1" },
       "From 1 to 100.",
     ),

@@ -1,5 +1,6 @@
 import type { Backfill } from "../../../domain/backfill.ts";
 import { ask, isTrouble } from "../api.ts";
+import { loadAsLive } from "../as-live.ts";
 import { fill, h, list } from "../dom.ts";
 import { button, empty, failed, loading } from "../parts.ts";
 import type { ViewContext } from "../router.ts";
@@ -12,7 +13,7 @@ interface BackfillPage {
 
 /** All backfills, the newest first, with older ones on demand. */
 export function backfillList({ live, signal }: Pick<ViewContext, "live" | "signal">) {
-  let unanswered = false;
+  let unanswered = true;
   let shown: readonly Backfill[] = [];
   let next: string | null = null;
   let asking = new AbortController();
@@ -65,9 +66,7 @@ export function backfillList({ live, signal }: Pick<ViewContext, "live" | "signa
     show();
   };
   live.on("backfill", put, signal);
-  live.on("resync", reload, signal);
-  live.on("connection", ({ state }) => state === "live" && unanswered && reload(), signal);
-  reload();
+  loadAsLive({ live, signal }, { load: reload, unanswered: () => unanswered });
   return {
     element: h("div", {}, h("div", { class: "card-head" }, h("h2", {}, "Backfills")), place, older),
     put,

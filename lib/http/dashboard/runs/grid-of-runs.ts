@@ -19,7 +19,7 @@ const mostRuns = 1000;
 export function gridOfRuns(first: Filters, signal: AbortSignal): RunsPart {
   let filters = first;
   let complete = false;
-  let unanswered = false;
+  let unanswered = true;
   let asking: AbortController | undefined;
   const book = createBook();
   const grid = runGrid({ signal, onEnd: () => complete || asking || more() });
@@ -69,7 +69,6 @@ export function gridOfRuns(first: Filters, signal: AbortSignal): RunsPart {
   const reload = () => {
     load(Math.min(mostRuns, Math.max(pageRuns, book.runs.length)), true).catch(reportError);
   };
-  reload();
   return {
     element: h("div", {}, h("div", { class: "card-head" }, title, total, legend()), place),
     filter: (wanted) => {
@@ -78,7 +77,7 @@ export function gridOfRuns(first: Filters, signal: AbortSignal): RunsPart {
       reload();
     },
     reload,
-    retry: () => unanswered && reload(),
+    unanswered: () => unanswered,
     put: (run: Run) => {
       if (book.put(run, passes(run, filters, Date.now()), complete) !== "nothing") showSoon();
     },

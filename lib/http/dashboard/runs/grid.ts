@@ -1,10 +1,9 @@
 import type { Run } from "../../../domain/run.ts";
 import { h, mark } from "../dom.ts";
 import { eachFrame } from "./each-frame.ts";
-import { reshape, stateShape } from "./icons.ts";
+import { gridRows } from "./grid-rows.ts";
 import { columnsIn, moved, pitchPx, rowsInSight, rowsOf } from "./squares.ts";
 import { tipFor } from "./tip.ts";
-import { runLabel } from "./words.ts";
 
 /** One square a run. Elements are made only for the squares in sight, however many there are. */
 export interface RunGrid {
@@ -13,128 +12,60 @@ export interface RunGrid {
   show(runs: readonly Run[]): void;
 }
 
-interface Square {
-  readonly cell: HTMLElement;
-  readonly link: HTMLAnchorElement;
-  run: Run | undefined;
-}
-
-interface Row {
-  readonly element: HTMLElement;
-  readonly squares: Square[];
-}
-
-/** `onEnd` is told when the last squares come into sight. */
-export function runGrid({
-  signal,
-  onEnd,
-}: {
+export interface RunGridOptions {
   readonly signal: AbortSignal;
+  /** Told when the last squares come into sight. */
   readonly onEnd: () => void;
-}): RunGrid {
+}
+
+export function runGrid({ signal, onEnd }: RunGridOptions): RunGrid {
   let runs: readonly Run[] = [];
   let columns = 1;
-  /** The run that the keyboard is at. */
+  /** The run that the keyboard is at: it stays that, wherever it moves. */
   let current: number | undefined;
-  const rows = new Map<number, Row>();
-  const inner = h("div", { class: "squares-rows", role: "rowgroup" });
+  const rows = gridRows();
   const element = h(
     "div",
     { class: "squares", role: "grid", "aria-label": "Runs, the newest first" },
-    inner,
+    rows.element,
   );
-  const tip = tipFor(element, runAt, signal);
-  const drawSoon = eachFrame(draw, signal);
-
-  function runAt(target: Element): Run | undefined {
+  const runAt = (target: Element) => {
     const id = Number(target.closest<HTMLElement>(".square")?.dataset.id);
     return runs.find((run) => run.id === id);
-  }
+  };
+  const tip = tipFor(element, runAt, signal);
+  const drawSoon = eachFrame(draw, signal);
+  const shape = () => ({ count: runs.length, columns });
+  const place = () => Math.max(0, current ? runs.findIndex(({ id }) => id === current) : 0);
 
   function draw(): void {
     const hadFocus = element.contains(document.activeElement);
-    const shape = { count: runs.length, columns };
+    const { scrollTop: topPx, clientHeight: heightPx } = element;
     const at = place();
-    const [first, end] = rowsInSight(shape, {
-      topPx: element.scrollTop,
-      heightPx: element.clientHeight,
-    });
+    const [first, end] = rowsInSight(shape(), { topPx, heightPx });
     const wanted = new Set(Array.from({ length: end - first }, (_, n) => first + n));
     // The row with the focus stays, wherever one scrolls.
     if (runs.length > 0) wanted.add(Math.floor(at / columns));
-    inner.style.setProperty("height", `${rowsOf(shape) * pitchPx}px`);
-    mark(element, "aria-rowcount", String(rowsOf(shape)));
-    for (const [index, row] of rows) {
-      if (wanted.has(index)) continue;
-      row.element.remove();
-      rows.delete(index);
-    }
-    for (const index of [...wanted].toSorted((a, b) => a - b)) drawRow(index, at);
-    const link = squareAt(at)?.link;
+    rows.draw(runs, { ...shape(), wanted, at });
+    mark(element, "aria-rowcount", String(rowsOf(shape())));
+    const link = rows.linkAt(at, shape());
     if (hadFocus && link !== document.activeElement) link?.focus({ preventScroll: true });
     tip.refresh();
     if (end * columns >= runs.length) onEnd();
   }
 
-  function drawRow(index: number, at: number): void {
-    const row = rows.get(index) ?? newRow(index);
-    rows.set(index, row);
-    const start = index * columns;
-    const count = Math.min(columns, runs.length - start);
-    while (row.squares.length > count) row.squares.pop()?.cell.remove();
-    while (row.squares.length < count) {
-      const square = newSquare();
-      row.squares.push(square);
-      row.element.append(square.cell);
-    }
-    for (const [n, square] of row.squares.entries()) {
-      const run = runs[start + n];
-      if (run) drawSquare(square, run);
-      square.link.tabIndex = start + n === at ? 0 : -1;
-    }
-  }
-
-  function newRow(index: number): Row {
-    const element = h("div", {
-      ...{ class: "squares-row", role: "row", "aria-rowindex": index + 1 },
-      css: { transform: `translateY(${index * pitchPx}px)` },
-    });
-    const next = [...rows.keys()].filter((each) => each > index).toSorted((a, b) => a - b)[0];
-    const before = next === undefined ? null : (rows.get(next)?.element ?? null);
-    inner.insertBefore(element, before);
-    return { element, squares: [] };
-  }
-
-  /** Where the run with the focus stands, else the first one. */
-  function place(): number {
-    return Math.max(0, current === undefined ? 0 : runs.findIndex(({ id }) => id === current));
-  }
-
-  function squareAt(at: number): Square | undefined {
-    return rows.get(Math.floor(at / columns))?.squares[at % columns];
-  }
-
   function go(to: number): void {
     current = runs[to]?.id;
     const top = Math.floor(to / columns) * pitchPx;
-    if (top < element.scrollTop) element.scrollTop = top;
-    const bottom = top + pitchPx - element.clientHeight;
-    if (bottom > element.scrollTop) element.scrollTop = bottom;
+    const lowest = top + pitchPx - element.clientHeight;
+    element.scrollTop = Math.min(top, Math.max(lowest, element.scrollTop));
     draw();
-    squareAt(to)?.link.focus({ preventScroll: true });
+    rows.linkAt(to, shape())?.focus({ preventScroll: true });
   }
 
   element.addEventListener("keydown", (event) => {
     const page = Math.max(1, Math.floor(element.clientHeight / pitchPx));
-    const to = moved(
-      event.key,
-      place(),
-      { count: runs.length, columns },
-      {
-        page,
-        ctrl: event.ctrlKey,
-      },
-    );
+    const to = moved(event.key, place(), shape(), { page, ctrl: event.ctrlKey });
     if (to === undefined || runs.length === 0) return;
     event.preventDefault();
     go(to);
@@ -153,7 +84,6 @@ export function runGrid({
   });
   sizes.observe(element);
   signal.addEventListener("abort", () => sizes.disconnect());
-
   return {
     element,
     show: (now) => {
@@ -161,25 +91,4 @@ export function runGrid({
       drawSoon();
     },
   };
-}
-
-function newSquare(): Square {
-  const link = h("a", { class: "square", tabindex: -1 }, stateShape("queued"));
-  return { cell: h("div", { role: "gridcell" }, link), link, run: undefined };
-}
-
-/** What has not changed is not touched: it is drawn again at each of their events. */
-function drawSquare(square: Square, run: Run): void {
-  if (square.run === run) return;
-  const { link } = square;
-  if (square.run?.id !== run.id) {
-    link.href = `#/runs/${run.id}`;
-    link.dataset.id = String(run.id);
-  }
-  if (square.run?.state !== run.state) {
-    link.dataset.runState = run.state;
-    if (link.firstElementChild) reshape(link.firstElementChild, run.state);
-  }
-  mark(link, "aria-label", runLabel(run));
-  square.run = run;
 }

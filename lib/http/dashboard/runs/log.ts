@@ -1,9 +1,11 @@
 import type { RunLogLine } from "../../../domain/attempt.ts";
 import { ask, isTrouble } from "../api.ts";
-import { fill, h, mark, say } from "../dom.ts";
+import { loadAsLive } from "../as-live.ts";
+import { fill, h, say } from "../dom.ts";
 import { count } from "../format.ts";
 import { openLive } from "../live.ts";
-import { button, empty, failed, loading } from "../parts.ts";
+import { empty, failed, loading } from "../parts.ts";
+import { followEnd } from "./follow-end.ts";
 import { lineOf } from "./log-line.ts";
 import { createTail, mostLines } from "./tail.ts";
 
@@ -14,44 +16,20 @@ interface LogPage {
 
 /** The most that the service gives at once. */
 const pageLines = 1000;
-/** So near to the end one counts as being there. */
-const endPx = 24;
 
-/** What the attempts of a run tell, as they tell it. It follows the end, unless somebody scrolls up. */
+/** What the attempts of a run tell, as they tell it. */
 export function logOf(run: number, signal: AbortSignal) {
   const tail = createTail();
-  let following = true;
+  const lines = linesOf();
+  const place = h("div", { class: "log-place" }, loading("the log", "8rem"));
   let asking = false;
   let missed = false;
-  const lines = h("ol", { class: "log-lines" });
-  const box = h(
-    "div",
-    {
-      ...{ class: "log", tabindex: 0, role: "log", "aria-live": "off" },
-      ...{ "aria-label": "Log, the newest line last" },
-    },
-    lines,
-  );
-  const place = h("div", {}, loading("the log", "8rem"));
-  const note = h("span", { class: "muted small" });
-  const follow = button("", () => setFollowing(!following), { kind: "small" });
-
-  function setFollowing(on: boolean): void {
-    following = on;
-    say(follow, on ? "Pause following" : "Follow");
-    mark(follow, "aria-pressed", String(on));
-    if (on) box.scrollTop = box.scrollHeight;
-  }
 
   function show(fresh: readonly RunLogLine[]): void {
-    lines.append(...fresh.map(lineOf));
-    while (lines.childElementCount > mostLines) lines.firstElementChild?.remove();
     const known = tail.lines.length;
-    if (known > 0 && !box.isConnected) fill(place, box);
     if (known === 0) fill(place, empty("Nothing told yet"));
-    const words = known === 1 ? "1 line" : `${count(known)} lines`;
-    say(note, tail.dropped > 0 ? `the newest ${words}; ${count(tail.dropped)} before them` : words);
-    if (following) box.scrollTop = box.scrollHeight;
+    else if (!lines.box.isConnected) fill(place, lines.box);
+    lines.add(fresh, { known, dropped: tail.dropped });
   }
 
   /** Asks for all lines after those that are there. */
@@ -76,34 +54,39 @@ export function logOf(run: number, signal: AbortSignal) {
   const askOn = () => {
     catchUp().catch(reportError);
   };
-
-  box.addEventListener(
-    "scroll",
-    () => {
-      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < endPx;
-      if (atEnd !== following) setFollowing(atEnd);
-    },
-    { passive: true },
-  );
+  // A stream of its own: lines of all runs are many, and nobody else wants them.
   const live = openLive(`?types=log&run=${run}`, signal);
-  live.on(
-    "log",
-    (line) => {
-      if (asking || !tail.follows(line)) askOn();
-      else show(tail.append([line]));
-    },
-    signal,
-  );
-  live.on("resync", askOn, signal);
-  setFollowing(true);
-  askOn();
+  const onLine = (line: RunLogLine) => {
+    if (asking || !tail.follows(line)) askOn();
+    else show(tail.append([line]));
+  };
+  live.on("log", onLine, signal);
+  loadAsLive({ live, signal }, { load: askOn, unanswered: () => tail.lines.length === 0 });
   return {
-    element: h(
-      "div",
-      {},
-      h("div", { class: "card-head" }, h("h2", {}, "Log"), note, follow),
-      place,
-    ),
+    element: h("div", {}, h("div", { class: "card-head" }, h("h2", {}, "Log"), lines.head), place),
+  };
+}
+
+/** The lines as they are shown: the newest ones, the last one at the end. */
+function linesOf() {
+  const list = h("ol", { class: "log-lines" });
+  const about = { role: "log", "aria-live": "off", "aria-label": "Log, the newest line last" };
+  const box = h("div", { class: "log", tabindex: 0, ...about }, list);
+  const note = h("span", { class: "muted small" });
+  const follow = followEnd(box);
+  return {
+    box,
+    head: [note, follow.button],
+    add: (
+      fresh: readonly RunLogLine[],
+      { known, dropped }: { readonly known: number; readonly dropped: number },
+    ) => {
+      list.append(...fresh.map(lineOf));
+      while (list.childElementCount > mostLines) list.firstElementChild?.remove();
+      const words = known === 1 ? "1 line" : `${count(known)} lines`;
+      say(note, dropped > 0 ? `the newest ${words}; ${count(dropped)} before them` : words);
+      follow.added();
+    },
   };
 }
 

@@ -26,11 +26,11 @@ export function pagesOfRuns(
   let next: string | null = null;
   let book: Book = createBook();
   let asking = new AbortController();
-  let unanswered = false;
+  let unanswered = true;
   let refilling: ReturnType<typeof setTimeout> | undefined;
   const table = runTable();
   const place = h("div", { class: "runs-place" }, loading("runs", "20rem"));
-  const text = h("span", { class: "muted small", role: "status" });
+  const text = h("span", { class: "muted small" });
   const go = (to: readonly (string | undefined)[]) => {
     way = to;
     setQuery({ before: way.at(-1) ?? null });
@@ -82,7 +82,6 @@ export function pagesOfRuns(
 
   /** Newer than all of this page: a matter of the page before. */
   const isBefore = ({ id }: Run) => way.length > 1 && id >= Number(way.at(-1));
-  load().catch(reportError);
   signal.addEventListener("abort", () => clearTimeout(refilling));
   return {
     element: h(
@@ -98,7 +97,7 @@ export function pagesOfRuns(
       reload();
     },
     reload,
-    retry: () => unanswered && reload(),
+    unanswered: () => unanswered,
     put: (run) => {
       if (isBefore(run)) return;
       const before = book.runs.length;

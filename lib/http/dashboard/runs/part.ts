@@ -8,8 +8,8 @@ export interface RunsPart {
   filter(filters: Filters): void;
   /** Asks for all that is shown anew. */
   reload(): void;
-  /** The connection is back: asks again where there was no answer. */
-  retry(): void;
+  /** True while there is no answer to show. */
+  unanswered(): boolean;
   /** A run as it is now. */
   put(run: Run): void;
 }

@@ -1,6 +1,7 @@
 import type { Run } from "../../../domain/run.ts";
-import { h, mark, say } from "../dom.ts";
+import { fill, h, mark, say } from "../dom.ts";
 import { count, duration, percent, rate } from "../format.ts";
+import { errorChain } from "./error-chain.ts";
 import { followProgress } from "./progress.ts";
 import { isActive, timeOf } from "./words.ts";
 
@@ -24,6 +25,8 @@ export function progressOf(signal: AbortSignal) {
   };
   const counters = ["fetched", "accepted", "rejected", "published"] as const;
   const figures = counters.map((name) => ({ name, value: h("dd", {}, "–") }));
+  const error = h("div", {});
+  let chain = "";
   const draw = () => {
     if (!now) return;
     const { done, perSecond, secondsLeft } = follow(now, Date.now());
@@ -34,6 +37,9 @@ export function progressOf(signal: AbortSignal) {
     say(text.more, perSecond === null ? percent(done) : `${percent(done)} · ${rate(perSecond)}`);
     say(text.left, leftText(now, secondsLeft));
     for (const { name, value } of figures) say(value, count(now[name]));
+    if (chain === now.errorChain.join()) return;
+    chain = now.errorChain.join();
+    fill(error, chain !== "" && errorChain(now.errorChain));
   };
   // The rate falls and the time goes on also while nothing comes.
   const timer = setInterval(() => now && isActive(now.state) && draw(), 1000);
@@ -44,6 +50,7 @@ export function progressOf(signal: AbortSignal) {
       { class: "run-progress live" },
       h("div", { class: "run-progress-text" }, text.main, text.more, text.left),
       track,
+      error,
       h(
         "dl",
         { class: "counters" },

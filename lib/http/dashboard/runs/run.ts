@@ -1,5 +1,6 @@
 import type { Run } from "../../../domain/run.ts";
 import { ask, isTrouble } from "../api.ts";
+import { loadAsLive } from "../as-live.ts";
 import { fill, h } from "../dom.ts";
 import { failed, loading } from "../parts.ts";
 import type { View, ViewContext } from "../router.ts";
@@ -42,10 +43,8 @@ export const run: View = ({ params, live, signal }) => {
   // What is published is counted, and no event: it grows until all that was accepted is.
   const isOnTheWay = () => now !== undefined && now.published < now.accepted;
   live.on("run", (run) => String(run.id) === params.id && show(run), signal);
-  live.on("resync", loadNow, signal);
-  live.on("connection", ({ state }) => state === "live" && !shown && loadNow(), signal);
   live.on("pipeline", () => isOnTheWay() && loadNow(), signal);
-  loadNow();
+  loadAsLive({ live, signal }, { load: loadNow, unanswered: () => !shown });
   return h("div", { class: "view" }, head.element, place);
 };
 

@@ -1,3 +1,4 @@
+import { loadAsLive } from "../as-live.ts";
 import { h } from "../dom.ts";
 import { button } from "../parts.ts";
 import { place, setQuery, type View } from "../router.ts";
@@ -38,17 +39,15 @@ export const runs: View = ({ query, live, signal }) => {
     },
     signal,
   );
-  live.on(
-    "resync",
-    () => {
-      for (const part of [grid, table]) part.reload();
+  loadAsLive(
+    { live, signal },
+    {
+      load: () => {
+        for (const part of [grid, table]) part.reload();
+      },
+      unanswered: () => grid.unanswered() || table.unanswered(),
     },
-    signal,
   );
-  const reconnected = () => {
-    for (const part of [grid, table]) part.retry();
-  };
-  live.on("connection", ({ state }) => state === "live" && reconnected(), signal);
   return h(
     "div",
     { class: "view" },

@@ -4,7 +4,7 @@ import { duration } from "../format.ts";
 import { time } from "../parts.ts";
 import { actions } from "./actions.ts";
 import { stateMark } from "./icons.ts";
-import { timeOf, usersText } from "./words.ts";
+import { fetchedText, timeOf } from "./words.ts";
 
 export interface RunTable {
   readonly element: HTMLElement;
@@ -69,7 +69,12 @@ function head(): HTMLElement {
   return h(
     "thead",
     {},
-    h("tr", {}, names, h("th", { scope: "col" }, h("span", { class: "sr" }, "Actions"))),
+    h(
+      "tr",
+      {},
+      names,
+      h("th", { scope: "col", class: "wide-only" }, h("span", { class: "sr" }, "Actions")),
+    ),
   );
 }
 
@@ -87,12 +92,12 @@ function cells(run: Run): HTMLElement[] {
   const all = values.map((value, n) => h("td", { class: columns[n]?.[1] ?? "" }, value));
   const error = run.error === null ? undefined : run.error;
   if (error) mark(all[1] as HTMLElement, "title", error);
-  return [...all, h("td", { class: "end" }, actions(run, { small: true }))];
+  return [...all, h("td", { class: "end wide-only" }, actions(run, { small: true }))];
 }
 
 function users(run: Run): HTMLElement {
   const made = h("span", {});
-  say(made, usersText(run));
+  say(made, fetchedText(run));
   if (run.rejected > 0) made.append(h("span", { class: "rejected" }, ` ${run.rejected} rejected`));
   return made;
 }

@@ -2,7 +2,7 @@ import type { Run } from "../../../domain/run.ts";
 import { fill, h } from "../dom.ts";
 import { duration, moment, utc } from "../format.ts";
 import { stateMark } from "./icons.ts";
-import { timeOf, usersText } from "./words.ts";
+import { fetchedText, timeOf } from "./words.ts";
 
 /** So long it stays when the pointer goes, on its way to it perhaps. */
 const leaveMs = 150;
@@ -80,7 +80,7 @@ function content(run: Run): Node[] {
       row("Trigger", run.trigger),
       row(what, moment(timeOf(run))),
       row("", utc(timeOf(run))),
-      row("Users", usersText(run)),
+      row("Users", fetchedText(run)),
       run.seconds === null ? [] : row("Duration", duration(run.seconds)),
       run.attempt > 1 ? row("Attempt", String(run.attempt)) : [],
     ),

@@ -8,16 +8,16 @@ export function timeOf(run: Run): string {
   return run.logicalTime ?? run.createdAt;
 }
 
-/** "4,000 of 10,000 users" */
-export function usersText({ fetched, results }: Run): string {
-  return fetched === results ? `${count(results)} users` : `${count(fetched)} of ${count(results)}`;
+/** "4,000 of 10,000"; "10,000" when all are there. */
+export function fetchedText({ fetched, results }: Run): string {
+  return fetched === results ? count(results) : `${count(fetched)} of ${count(results)}`;
 }
 
 /** A run in one line, for those who hear it. */
 export function runLabel(run: Run): string {
   const error = run.error === null ? "" : `, ${run.error}`;
   const took = run.seconds === null ? "" : `, ${duration(run.seconds)}`;
-  return `Run ${run.id}, ${run.state}, ${run.trigger}, ${moment(timeOf(run))}, ${usersText(run)}${took}${error}`;
+  return `Run ${run.id}, ${run.state}, ${run.trigger}, ${moment(timeOf(run))}, ${fetchedText(run)} users${took}${error}`;
 }
 
 /** True while a run waits or is performed. */

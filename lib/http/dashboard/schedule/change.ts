@@ -25,14 +25,11 @@ export function scheduleForm(first: ScheduleView, { show, signal }: PartOptions)
   let typing: ReturnType<typeof setTimeout> | undefined;
   const { fields, zones, texts, put } = scheduleFields();
   const notice = h("p", { class: "notice", role: "alert", hidden: true });
-  const preview = nextTimes(signal, {
-    title: "Would run at",
-    onRefused: (error) => {
-      if (!(error instanceof ApiError)) return;
-      for (const { path, message } of error.errors) {
-        if (path === "cron" || path === "timezone") fields[path].fault(message);
-      }
-    },
+  const preview = nextTimes(signal, (error) => {
+    if (!(error instanceof ApiError)) return;
+    for (const { path, message } of error.errors) {
+      if (path === "cron" || path === "timezone") fields[path].fault(message);
+    }
   });
   const save = h("button", { class: "button primary", type: "submit" }, "Save the schedule");
   const undo = button("Undo", () => take(from));
@@ -41,7 +38,9 @@ export function scheduleForm(first: ScheduleView, { show, signal }: PartOptions)
     const untouched = Object.keys(changesOf(texts(), from)).length === 0;
     undo.disabled = untouched;
     save.disabled = untouched;
-    preview.show(texts());
+    const { cron, timezone } = texts();
+    preview.element.hidden = cron === from.cron && timezone === from.timezone;
+    if (!preview.element.hidden) preview.show({ cron, timezone }, { title: "Would run at" });
   };
   const take = (schedule: ScheduleView) => {
     from = schedule;

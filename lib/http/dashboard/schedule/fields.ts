@@ -30,13 +30,13 @@ export function scheduleFields() {
     maxActiveRuns: field(
       labels.maxActiveRuns,
       h("input", number),
-      "Scheduled ones, from 1 to 100.",
+      "Scheduled runs at once, from 1 to 100.",
     ),
     overlap: selectField(
       labels.overlap,
       choice("queue", "skip"),
       { name: "overlap" },
-      "What comes while so many are active.",
+      "What becomes of a run while so many are active.",
     ),
   };
   return {

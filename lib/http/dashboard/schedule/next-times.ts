@@ -1,5 +1,5 @@
 import { ask, isTrouble, reasonOf } from "../api.ts";
-import { fill, h } from "../dom.ts";
+import { fill, h, say } from "../dom.ts";
 import { time, timeAgo } from "../parts.ts";
 
 /** What the times depend on. */
@@ -10,25 +10,27 @@ export interface Ticks {
 
 const shownTimes = 5;
 
+export interface NextTimesShown {
+  readonly title: string;
+  /** The first of the times, where it is known: when it is over, they are others. */
+  readonly after?: string | null;
+}
+
 /** The next logical times of a cron expression, asked for when that changes. */
-export function nextTimes(
-  signal: AbortSignal,
-  {
-    title = "Next times",
-    onRefused,
-  }: { readonly title?: string; readonly onRefused?: (error: unknown) => void } = {},
-) {
+export function nextTimes(signal: AbortSignal, onRefused?: (error: unknown) => void) {
   let shown = "";
   let asking = new AbortController();
+  const heading = h("h3", {});
   const list = h("ol", { class: "next-times" });
   async function load(query: URLSearchParams): Promise<void> {
     asking.abort();
     asking = new AbortController();
     const either = AbortSignal.any([signal, asking.signal]);
     try {
-      const { times } = await ask<{ times: readonly string[] }>(`/api/schedule/next?${query}`, {
-        signal: either,
-      });
+      const { times } = await ask<{ readonly times: readonly string[] }>(
+        `/api/schedule/next?${query}`,
+        { signal: either },
+      );
       fill(list, times.map(item));
     } catch (error) {
       if (!isTrouble(error, either)) return;
@@ -39,9 +41,9 @@ export function nextTimes(
     }
   }
   return {
-    element: h("div", {}, h("h3", {}, title), list),
-    /** `after`: the time that was the next one is over where that is another. */
-    show: ({ cron, timezone }: Ticks, after = "") => {
+    element: h("div", {}, heading, list),
+    show: ({ cron, timezone }: Ticks, { title, after }: NextTimesShown) => {
+      say(heading, title);
       const query = new URLSearchParams({ cron, timezone, limit: String(shownTimes) });
       if (shown === `${query}${after}`) return;
       shown = `${query}${after}`;

@@ -1,4 +1,5 @@
 import { isTrouble } from "../api.ts";
+import { loadAsLive } from "../as-live.ts";
 import { fill, h } from "../dom.ts";
 import { failed, loading } from "../parts.ts";
 import type { View } from "../router.ts";
@@ -27,12 +28,10 @@ export const schedule: View = ({ live, signal }) => {
   const loadNow = () => {
     load().catch(reportError);
   };
-  for (const type of ["schedule", "resync"] as const) live.on(type, loadNow, signal);
-  const reconnected = () => parts.length === 0 && loadNow();
-  live.on("connection", ({ state }) => state === "live" && reconnected(), signal);
+  live.on("schedule", loadNow, signal);
   // A run that is made, or has ended, moves the next time and the count.
   live.on("run", ({ trigger }) => trigger === "schedule" && loadNow(), signal);
-  loadNow();
+  loadAsLive({ live, signal }, { load: loadNow, unanswered: () => parts.length === 0 });
   return h(
     "div",
     { class: "view" },

@@ -1,4 +1,4 @@
-import { fill, h } from "../dom.ts";
+import { type Child, fill, h } from "../dom.ts";
 import { count } from "../format.ts";
 import { badge, busy, button, fact, time, timeAgo } from "../parts.ts";
 import { toast, toastError } from "../toast.ts";
@@ -11,11 +11,13 @@ import {
   type SchedulePart,
   type ScheduleView,
 } from "./patch.ts";
+import { labels, spoken } from "./texts.ts";
 
 /** The schedule as it stands: when it runs next, and what pauses and resumes it. */
 export function standing(first: ScheduleView, { show, signal }: PartOptions): SchedulePart {
   let now = first;
-  const head = h("div", { class: "schedule-next", role: "status" });
+  const state = h("span", { role: "status" });
+  const text = h("span", {});
   const facts = h("dl", { class: "facts" });
   const times = nextTimes(signal);
   const toggle: HTMLButtonElement = button("", () => busy(toggle, pauseOrResume()));
@@ -33,16 +35,18 @@ export function standing(first: ScheduleView, { show, signal }: PartOptions): Sc
     element: h(
       "section",
       { class: "card live", "aria-label": "As it stands" },
-      h("div", { class: "card-head" }, head, toggle),
+      h("h2", { class: "sr" }, "As it stands"),
+      h("div", { class: "card-head" }, h("div", { class: "schedule-next" }, state, text), toggle),
       h("div", { class: "schedule-standing" }, facts, times.element),
     ),
     show: (wanted: ScheduleView) => {
       now = wanted;
-      fill(head, headOf(now));
+      fill(state, now.paused ? badge("paused", "warn") : badge("active", "good"));
+      fill(text, nextText(now));
       fill(toggle, now.paused ? "Resume" : "Pause");
       toggle.classList.toggle("primary", now.paused);
       fill(facts, factsOf(now));
-      times.show(now, now.next ?? "");
+      times.show(now, { after: now.next, title: now.paused ? "Would run at" : "Next times" });
     },
   };
 }
@@ -50,15 +54,10 @@ export function standing(first: ScheduleView, { show, signal }: PartOptions): Sc
 const changedMeanwhile =
   "Somebody else has changed the schedule meanwhile: look at how it is now, and press again.";
 
-function headOf({ paused, next }: ScheduleView) {
-  if (paused) {
-    return [badge("paused", "warn"), h("span", {}, "No run is made until somebody resumes it.")];
-  }
-  if (next === null) return [badge("active", "good"), h("span", {}, "No time is left.")];
-  return [
-    badge("active", "good"),
-    h("span", {}, "The next run ", h("strong", {}, timeAgo(next)), ", at ", time(next)),
-  ];
+function nextText({ paused, next }: ScheduleView): Child {
+  if (paused) return "No run is made until somebody resumes it.";
+  if (next === null) return "No time is left.";
+  return ["The next run ", h("strong", {}, timeAgo(next)), ", at ", time(next)];
 }
 
 function factsOf({
@@ -71,11 +70,11 @@ function factsOf({
   watermark,
 }: ScheduleView) {
   return [
-    fact("Cron", h("code", {}, cron)),
-    fact("Time zone", timezone),
-    fact("Missed times", catchup ? "all are made up for" : "only the newest is made up for"),
-    fact("Runs at once", `${count(active)} of ${count(maxActiveRuns)} active`),
-    fact("One too many", overlap === "queue" ? "waits its turn" : "is skipped"),
+    fact(labels.cron, h("code", {}, cron)),
+    fact(labels.timezone, timezone),
+    fact(labels.catchup, spoken[String(catchup)]),
+    fact(labels.maxActiveRuns, `${count(active)} of ${count(maxActiveRuns)} active`),
+    fact(labels.overlap, spoken[overlap]),
     fact("Dealt with up to", time(watermark)),
   ];
 }

@@ -45,7 +45,7 @@ export function rebased(
   };
 }
 
-/** "Cron is now 0 6 * * *, Runs at once is now 2" */
+/** "Cron is now 0 6 * * *, Max active runs is now 2" */
 export function wordsFor(changed: readonly (keyof Texts)[], schedule: Settings): string {
   const texts = textsOf(schedule);
   const words = changed.map(
@@ -55,11 +55,11 @@ export function wordsFor(changed: readonly (keyof Texts)[], schedule: Settings):
 }
 
 export const labels: Readonly<Record<keyof Texts, string>> = {
-  ...{ cron: "Cron", timezone: "Time zone", catchup: "Missed times" },
-  ...{ maxActiveRuns: "Runs at once", overlap: "One too many" },
+  ...{ cron: "Cron", timezone: "Time zone", catchup: "Catchup" },
+  ...{ maxActiveRuns: "Max active runs", overlap: "Overlap" },
 };
 
 export const spoken: Readonly<Record<string, string>> = {
-  ...{ false: "only the newest", true: "all of them" },
-  ...{ queue: "waits its turn", skip: "is skipped" },
+  ...{ false: "off: only the newest missed time", true: "on: all missed times" },
+  ...{ queue: "queue: it waits its turn", skip: "skip: it is skipped" },
 };

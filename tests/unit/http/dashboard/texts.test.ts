@@ -32,7 +32,9 @@ describe("the form of the schedule", () => {
     expect(merged).toEqual({ ...textsOf(theirs), timezone: "Asia/Tokyo" });
     expect(kept).toEqual(["timezone"]);
     expect(changesOf(merged, theirs)).toEqual({ timezone: "Asia/Tokyo" });
-    expect(wordsFor(changed, theirs)).toBe("Cron is now 0 6 * * *, One too many is now is skipped");
+    expect(wordsFor(changed, theirs)).toBe(
+      "Cron is now 0 6 * * *, Overlap is now skip: it is skipped",
+    );
     expect(wordsFor([], theirs)).toBe("it is paused or goes on");
   });
 });
