@@ -50,23 +50,8 @@ export function createFigures(): Figures {
       };
       return read ? Object.assign(counter, { collect }) : counter;
     },
-    gauge: (name, help, read) => {
-      const collect = () => {
-        const value = read();
-        if (value === undefined) gauge.remove();
-        else gauge.set(value);
-      };
-      const gauge = new Gauge({ name, help, registers, collect });
-    },
-    gauges: (name, help, label, read) => {
-      const collect = () => {
-        gauge.reset();
-        for (const [of, value] of Object.entries(read())) {
-          if (value !== undefined) gauge.set({ [label]: of }, value);
-        }
-      };
-      const gauge = new Gauge({ name, help, labelNames: [label], registers, collect });
-    },
+    gauge: (name, help, read) => readGauge(registers, { name, help, read }),
+    gauges: (name, help, label, read) => readGauges(registers, { name, help, label, read }),
     info: (name, help, labels) => {
       const gauge = new Gauge({ name, help, labelNames: Object.keys(labels), registers });
       gauge.set(labels, 1);
@@ -78,6 +63,34 @@ export function createFigures(): Figures {
       return histogram;
     },
   };
+}
+
+interface Read<T> {
+  readonly name: string;
+  readonly help: string;
+  readonly read: () => T;
+}
+
+function readGauge(registers: Registry[], { name, help, read }: Read<number | undefined>): void {
+  const collect = () => {
+    const value = read();
+    if (value === undefined) gauge.remove();
+    else gauge.set(value);
+  };
+  const gauge = new Gauge({ name, help, registers, collect });
+}
+
+function readGauges(
+  registers: Registry[],
+  { name, help, label, read }: Read<Values> & { readonly label: string },
+): void {
+  const collect = () => {
+    gauge.reset();
+    for (const [of, value] of Object.entries(read())) {
+      if (value !== undefined) gauge.set({ [label]: of }, value);
+    }
+  };
+  const gauge = new Gauge({ name, help, labelNames: [label], registers, collect });
 }
 
 function namesOf<L extends string>(labels: Known<L> | undefined): L[] {
