@@ -30,11 +30,10 @@ interface Cost {
 async function grow(bench: Bench, sourceUrl: string, users: number): Promise<Grown> {
   await using pipeline = await bench.pipeline();
   const settings = { ...pipeline.settings, SOURCE_URL: sourceUrl };
-  const cost = async (...command: string[]): Promise<Cost> => {
+  const cost = async (...command: Parameters<typeof script>): Promise<Cost> => {
     bench.step(`growth: ${short(users)} users, ${command[0]}`);
     const since = performance.now();
-    const [name = "", ...rest] = command;
-    await using side = startSide(script(name, ...rest), { settings, signal: bench.signal });
+    await using side = startSide(script(...command), { settings, signal: bench.signal });
     await side.ended();
     const micros = (performance.now() - since) * 1000;
     return { microsPerUser: micros / users, peakMb: side.used().peakMb };

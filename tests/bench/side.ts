@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { sleep } from "../../lib/sleep.ts";
+import packageJson from "../../package.json";
 import type { Measured } from "./figures.ts";
 import { peakMb } from "./window.ts";
 
@@ -20,9 +21,14 @@ export function ourSide(name: string, ...args: readonly (string | number)[]): st
   return [process.execPath, join(import.meta.dir, "sides", `${name}.ts`), ...args.map(String)];
 }
 
-/** A script as users start it. */
-export function script(name: string, ...args: readonly (string | number)[]): string[] {
-  return [process.execPath, join(project, "scripts", `${name}.ts`), ...args.map(String)];
+/** A script as users start it: by the line in package.json, settings first, but with this Bun. */
+export function script(
+  name: keyof typeof packageJson.scripts,
+  ...args: readonly (string | number)[]
+): string[] {
+  const words = packageJson.scripts[name].split(" ");
+  const line = words.map((word) => (word === "bun" ? process.execPath : word));
+  return ["env", ...line, ...args.map(String)];
 }
 
 /** Runs it to its end. Resolves to what it said of itself in JSON on its last line. */
