@@ -147,8 +147,8 @@ describe("one run", () => {
   });
 
   test("shows how it goes on, follows its log, and is cancelled by keyboard", async () => {
-    fault = "slow=150";
-    const { id } = await post("api/runs", { results: 100_000 });
+    fault = "slow=60";
+    const { id } = await post("api/runs", { results: 500_000 });
     await using tab = await browser.openTab(`${stage.url}#/runs/${id}`);
     const { page } = tab;
     const log = page.getByRole("log");
@@ -157,7 +157,7 @@ describe("one run", () => {
     const lines = () => log.locator("li").count();
     const done = async () =>
       Number(await page.getByRole("progressbar").getAttribute("aria-valuenow"));
-    await until(async () => (await done()) >= 2 && (await lines()) >= 30, { everyMs: 50 });
+    await until(async () => (await done()) >= 1 && (await lines()) >= 26, { everyMs: 50 });
     await page.getByText(/\d\/s$/).waitFor();
     expect(await atEnd()).toBe(true);
     await page.getByRole("button", { name: "Pause following" }).click();

@@ -28,7 +28,9 @@ export function attemptsOf(run: number, { live, signal }: Pick<ViewContext, "liv
 const columns = ["Attempt", "Outcome", "Started", "Duration", "Pages", "Worker"];
 
 function table(attempts: readonly RunAttempt[]): HTMLElement {
-  const names = columns.map((name) => h("th", { scope: "col" }, name));
+  const names = columns.map((name) =>
+    h("th", { scope: "col", class: name === "Worker" ? "wide-only" : "" }, name),
+  );
   return h(
     "div",
     { class: "table-wrap", tabindex: 0, role: "group", "aria-label": "Table of attempts" },
@@ -51,7 +53,7 @@ function rows({ attempt, outcome, errorChain: chain, pages, worker, ...at }: Run
     h("td", {}, time(at.startedAt)),
     h("td", {}, outcome === "running" ? "–" : duration(at.seconds)),
     h("td", {}, count(pages)),
-    h("td", { class: "mono worker", title: worker }, worker),
+    h("td", { class: "mono worker wide-only", title: worker }, worker),
   );
   if (chain.length === 0) return row;
   return [row, h("tr", { class: "why" }, h("td", { colspan: columns.length }, errorChain(chain)))];

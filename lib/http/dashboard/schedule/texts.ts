@@ -60,6 +60,6 @@ export const labels: Readonly<Record<keyof Texts, string>> = {
 };
 
 export const spoken: Readonly<Record<string, string>> = {
-  ...{ false: "off: only the newest missed time", true: "on: all missed times" },
+  ...{ false: "off: the newest only", true: "on: all of them" },
   ...{ queue: "queue: it waits its turn", skip: "skip: it is skipped" },
 };
