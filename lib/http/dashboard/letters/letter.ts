@@ -74,12 +74,12 @@ function shown(letter: ShownLetter): Child {
       raw !== null && fact("Row of raw_users", h("span", { class: "mono" }, raw)),
       key.as !== "nothing" && fact("Key", h("code", {}, asText(key))),
     ),
-    h("h3", {}, "Record"),
+    h("h2", { class: "letter-part" }, "Record"),
     leftOutBytes === null
       ? record(value, path)
       : h("p", { class: "muted" }, `It was too large to be kept: ${bytes(leftOutBytes)}.`),
     names.length > 0 && [
-      h("h3", {}, "Headers"),
+      h("h2", { class: "letter-part" }, "Headers"),
       h(
         "dl",
         { class: "facts" },

@@ -65,6 +65,10 @@ function target(
   return { meant: Object.keys(filter).length > 0 ? filter : { all: true }, letters: total };
 }
 
+function allText(letters: number): string {
+  return letters === 1 ? lettersText(1) : `all ${lettersText(letters)}`;
+}
+
 function toolbar(replayThem: () => Promise<void>, purgeThem: () => Promise<void>) {
   const safely = (work: () => Promise<void>) => () => work().catch(toastError);
   const total = h("span", { class: "muted", role: "status" });
@@ -79,7 +83,7 @@ function toolbar(replayThem: () => Promise<void>, purgeThem: () => Promise<void>
       say(total, listed === 0 ? "" : lettersText(listed));
       for (const [verb, each] of actions) {
         each.disabled = letters === 0;
-        const which = selected > 0 ? `${letters} selected` : `all ${letters}`;
+        const which = selected > 0 ? `${letters} selected` : allText(letters);
         say(each, letters === 0 ? verb : `${verb} ${which}`);
       }
     },
