@@ -1,7 +1,7 @@
 import { startFakeApi } from "../lib/local/fake-api/server.ts";
 import { freePorts } from "../lib/local/ports.ts";
 import { type RunningScript, type Settings, startScript } from "./scripts.ts";
-import { openKeyspace, openPipeline, type TestPipeline } from "./stations.ts";
+import { openKeyspace, openPipeline, type TestKeyspace, type TestPipeline } from "./stations.ts";
 import { until } from "./until.ts";
 
 /** The whole pipeline as users start it, over places of its own: the API's stand-in, service, consumer. */
@@ -10,6 +10,8 @@ export interface Stage extends AsyncDisposable {
   readonly url: string;
   readonly settings: Settings;
   readonly pipeline: TestPipeline;
+  /** A connection to the store of the table. */
+  readonly store: TestKeyspace["client"];
   /** Rows in the table. */
   rows(): Promise<number>;
   /** Asks the service for JSON, or to do something. */
@@ -57,7 +59,7 @@ export async function openStage(over: Settings = {}): Promise<Stage> {
     return script;
   };
   return {
-    ...{ url, settings, pipeline, startService, startConsumer },
+    ...{ url, settings, pipeline, startService, startConsumer, store: keyspace.client },
     get service() {
       return started("service");
     },
