@@ -3,8 +3,13 @@ import type { Run } from "../../../domain/run.ts";
 /** Runs by their ids, the newest first, without gaps up to the oldest that is known. */
 export interface Book {
   readonly runs: readonly Run[];
-  /** Adds a page of the list, below what is there; what is there and newer stays as it is. */
-  append(page: readonly Run[]): void;
+  /** A page is being asked for: what is told of runs from now on may be newer than it. */
+  expect(): void;
+  /**
+   * Adds a page of the list, below what is there; what is there and newer stays as it is. `complete`
+   * is said of the last page. What was told of runs since it was asked for comes on top of it.
+   */
+  append(page: readonly Run[], complete?: boolean): void;
   /**
    * A run as it is now. Gives what that has changed: nothing where it lies below what is known, and
    * is a matter of a later page.
@@ -21,18 +26,26 @@ export type Changed = "nothing" | "run" | "order";
 export function createBook(most = Number.POSITIVE_INFINITY): Book {
   let runs: Run[] = [];
   let cut: string | undefined;
-  return {
+  let told: Map<number, readonly [Run, boolean]> | undefined;
+  const book: Book = {
     get runs() {
       return runs;
     },
     get cut() {
       return cut;
     },
-    append: (page) => {
+    expect: () => {
+      told = new Map();
+    },
+    append: (page, complete = false) => {
       const oldest = runs.at(-1)?.id ?? Number.POSITIVE_INFINITY;
       runs = [...runs, ...page.filter(({ id }) => id < oldest)];
+      const since = told ?? new Map();
+      told = undefined;
+      for (const [run, passes] of since.values()) book.put(run, passes, complete);
     },
     put: (run, passes, complete) => {
+      told?.set(run.id, [run, passes]);
       const at = placeOf(runs, run.id);
       const known = runs[at]?.id === run.id;
       if (known && passes) {
@@ -53,8 +66,10 @@ export function createBook(most = Number.POSITIVE_INFINITY): Book {
     },
     clear: () => {
       runs = [];
+      cut = undefined;
     },
   };
+  return book;
 }
 
 /** By halving: where the run of this id is, or would be. */

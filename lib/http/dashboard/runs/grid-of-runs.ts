@@ -42,6 +42,7 @@ export function gridOfRuns(first: Filters, signal: AbortSignal): RunsPart {
     asking?.abort();
     const mine = new AbortController();
     asking = mine;
+    book.expect();
     const either = AbortSignal.any([signal, mine.signal]);
     const query = queryOf(filters, Date.now());
     query.set("limit", String(limit));
@@ -53,7 +54,7 @@ export function gridOfRuns(first: Filters, signal: AbortSignal): RunsPart {
       unanswered = false;
       if (anew) book.clear();
       complete = page.next === null;
-      book.append(page.runs);
+      book.append(page.runs, complete);
       show();
     } catch (error) {
       if (!isTrouble(error, either)) return;

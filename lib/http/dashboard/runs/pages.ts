@@ -4,7 +4,7 @@ import { fill, h, say } from "../dom.ts";
 import { count } from "../format.ts";
 import { button, empty, failed, loading } from "../parts.ts";
 import { setQuery } from "../router.ts";
-import { type Book, createBook } from "./book.ts";
+import { createBook } from "./book.ts";
 import { eachFrame } from "./each-frame.ts";
 import { type Filters, passes, queryOf } from "./filters.ts";
 import type { RunPage, RunsPart } from "./part.ts";
@@ -24,7 +24,7 @@ export function pagesOfRuns(
   /** Where this page begins, and those before it: undefined is the first. */
   let way: readonly (string | undefined)[] = firstBefore ? [undefined, firstBefore] : [undefined];
   let next: string | null = null;
-  let book: Book = createBook();
+  const book = createBook(pageRuns);
   let asking = new AbortController();
   let unanswered = true;
   let refilling: ReturnType<typeof setTimeout> | undefined;
@@ -58,6 +58,7 @@ export function pagesOfRuns(
     asking.abort();
     clearTimeout(refilling);
     asking = new AbortController();
+    book.expect();
     const either = AbortSignal.any([signal, asking.signal]);
     const query = queryOf(filters, Date.now());
     query.set("limit", String(pageRuns));
@@ -66,9 +67,9 @@ export function pagesOfRuns(
     try {
       const page = await ask<RunPage>(`/api/runs?${query}`, { signal: either });
       unanswered = false;
-      book = createBook(pageRuns);
-      book.append(page.runs);
-      next = page.next;
+      book.clear();
+      book.append(page.runs, page.next === null);
+      next = book.cut ?? page.next;
       show();
     } catch (error) {
       if (!isTrouble(error, either)) return;

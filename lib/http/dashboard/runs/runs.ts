@@ -12,7 +12,8 @@ import { openTrigger } from "./trigger.ts";
 export const runs: View = ({ query, live, signal }) => {
   let filters = filtersOf(query);
   const grid = gridOfRuns(filters, signal);
-  const table = pagesOfRuns(filters, query.get("before") ?? undefined, signal);
+  const before = query.get("before")?.match(/^\d{1,15}$/)?.[0];
+  const table = pagesOfRuns(filters, before, signal);
   const change = (wanted: Filters) => {
     const address = addressOf(wanted);
     const names = ["state", "trigger", "since", "from", "to"];

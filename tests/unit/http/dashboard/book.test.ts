@@ -43,6 +43,20 @@ describe("a book of runs", () => {
     expect(ids()).toEqual([9, 7, 3]);
   });
 
+  test("does not lose what it is told of a run to an answer of before", () => {
+    const { book, ids } = bookOf([9, 7]);
+    book.expect();
+    book.put(aRun({ id: 10, state: "skipped" }), true, false);
+    book.put(aRun({ id: 9 }), false, false);
+    book.put(aRun({ id: 3 }), true, false);
+    book.clear();
+    book.append(runs(9, 7, 5), true);
+    expect(ids()).toEqual([10, 7, 5, 3]);
+    book.clear();
+    book.append(runs(9, 7));
+    expect(ids()).toEqual([9, 7]);
+  });
+
   test("keeps the newest ones where room is short, and says where the others begin", () => {
     const { book, ids } = bookOf([9, 8, 7], 3);
     expect(book.cut).toBeUndefined();
