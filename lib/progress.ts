@@ -135,7 +135,7 @@ export function progressLine(standing: Standing): string {
   return `${label}${total ? ` [${bar}]` : ""} ${parts.join(", ")}`;
 }
 
-const [green, dim, plain] = ["\x1b[32m", "\x1b[0;2m", "\x1b[0m"];
+const [green, dim, plain] = ["\x1b[32m", "\x1b[0m\x1b[2m", "\x1b[0m"];
 
 function count(number: number): string {
   return number.toLocaleString("en");

@@ -50,7 +50,9 @@ export function askedStation<T>(
         else seen(false, reason() ?? `${name} does not answer within ${answerMs / 1000} s`);
         return answer?.answer;
       } catch (error) {
-        if (!(error instanceof PipelineError)) throw error;
+        // A process that is stopping asks nobody any more: that is no fault of ours.
+        const stopped = error instanceof DOMException;
+        if (!(error instanceof PipelineError || stopped)) throw error;
         seen(false, messageChain(error).join(": "));
         return undefined;
       } finally {

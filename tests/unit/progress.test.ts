@@ -52,7 +52,7 @@ describe("a line", () => {
     const half = { ...standing, done: 1, total: 2 };
     const [full, rest] = ["#".repeat(12), ".".repeat(12)];
     expect(progressLine({ ...half, colours: true })).toContain(
-      `[\x1b[32m${full}\x1b[0;2m${rest}\x1b[0m]`,
+      `[\x1b[32m${full}\x1b[0m\x1b[2m${rest}\x1b[0m]`,
     );
     expect(progressLine(half)).not.toContain("\x1b");
   });
