@@ -1,6 +1,7 @@
 import { runRequest } from "../lib/arguments.ts";
 import { runText } from "../lib/domain/run.ts";
 import { ingestOnce } from "../lib/flow/ingest-once.ts";
+import { startingApp } from "../lib/http/browser-app.ts";
 import { listenEarly } from "../lib/http/listen.ts";
 import { openServiceMetrics } from "../lib/metrics/service.ts";
 import { print } from "../lib/print.ts";
@@ -25,7 +26,7 @@ const command = {
 await run(command, async ({ config, log, options, signal, startProgress }) => {
   const request = runRequest(options, config.runs);
   using metrics = await openServiceMetrics({ log, now: () => new Date() });
-  const early = { setting: "PORT", metrics, log } as const;
+  const early = { setting: "PORT", app: startingApp, metrics, log } as const;
   await using server = options.once ? undefined : listenEarly(config.http, early);
   await using ingest = await openIngest(config, { ...metrics, log, signal });
   if (server) {

@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import type { IsOpen } from "./auth.ts";
 import { guardedApp } from "./guards.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
-import type { Page } from "./page.ts";
+import { createPage, type Page } from "./page.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { createSessions } from "./session.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -16,6 +16,11 @@ export function browserApp(readiness: Readiness, page: Page): Hono {
   app.route("/", sessionRoutes(http.token, sessions));
   app.route("/", pageRoutes(page));
   return app;
+}
+
+/** The same while a process starts: browsers see what it waits for. */
+export function startingApp(readiness: Readiness): Hono {
+  return browserApp(readiness, createPage());
 }
 
 /** What a browser needs before it is signed in: the page without any data, and the way to sign in. */

@@ -4,10 +4,8 @@ import { PipelineError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { sleep } from "../sleep.ts";
 import { isLoopback } from "./auth.ts";
-import { browserApp } from "./browser-app.ts";
 import { createHealth, notReady, type Readiness } from "./health.ts";
 import type { MetricsText } from "./metrics-routes.ts";
-import { createPage } from "./page.ts";
 
 /** What a server answers with: a Hono app is one. */
 export interface Handler {
@@ -43,21 +41,22 @@ export interface Place {
 
 export interface EarlyOptions {
   readonly setting: "PORT" | "CONSUMER_PORT";
+  /** What is served at first: the checks and metrics alone by default. */
+  readonly app?: (readiness: Readiness) => Hono;
   readonly metrics?: MetricsText;
   readonly log: Log;
 }
 
 /**
- * Listens at once, with checks, metrics and the dashboard's frame alone, so that what a start waits
- * for can be asked of it. What it serves then is served until that is disposed; after it the same
- * again. Refuses to be reachable from other machines without protection.
+ * Listens at once, with checks and metrics, so that what a start waits for can be asked of it. What it
+ * serves then is served until that is disposed; after it the same again. Refuses to be reachable from other machines without protection.
  */
 export function listenEarly(
   config: Config["http"],
-  { setting, metrics, log }: EarlyOptions,
+  { setting, app = createHealth, metrics, log }: EarlyOptions,
 ): Listening {
   requireProtection(config);
-  const server = listen(createStart({ log, metrics, checks: {}, http: config }, setting), {
+  const server = listen(atStart(app, { log, metrics, checks: {}, http: config }), {
     host: config.host,
     port: setting === "PORT" ? config.port : config.consumerPort,
     setting,
@@ -81,10 +80,9 @@ export function listenEarly(
   };
 }
 
-/** What is served until a process has all it needs: browsers see there what it waits for. */
-function createStart(readiness: Readiness, setting: "PORT" | "CONSUMER_PORT"): Hono {
-  const browsers = setting === "PORT";
-  const app = browsers ? browserApp(readiness, createPage()) : createHealth(readiness);
+/** Says of all that is not served yet what it waits for. */
+function atStart(make: (readiness: Readiness) => Hono, readiness: Readiness): Hono {
+  const app = make(readiness);
   app.notFound((c) => {
     const all = readiness.log.waits.now();
     const others = all.filter(({ what }) => what !== theStart);

@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { readConfig } from "../../../lib/config.ts";
+import { startingApp } from "../../../lib/http/browser-app.ts";
 import { listen, listenEarly } from "../../../lib/http/listen.ts";
 
 import { type Log, silentLog } from "../../../lib/log.ts";
@@ -74,7 +75,7 @@ test("a port is open from the start, and says that the service is not ready unti
   const log: Log = { ...silentLog, waits: createWaits() };
   const { http } = readConfig({ PORT: "0" });
   const metrics = { contentType: "text/plain", text: async () => "up 1\n" };
-  await using server = listenEarly(http, { setting: "PORT", metrics, log });
+  await using server = listenEarly(http, { setting: "PORT", app: startingApp, metrics, log });
   const get = async (path: string) => (await fetch(new URL(path, server.url))).status;
   expect(await get("/healthz")).toBe(200);
   expect(await get("/readyz")).toBe(503);
