@@ -26,10 +26,12 @@ export function attemptsOf(run: number, { live, signal }: Pick<ViewContext, "liv
 }
 
 const columns = ["Attempt", "Outcome", "Started", "Duration", "Pages", "Worker"];
+/** Left out where there is little room. */
+const wide = new Set(["Pages", "Worker"]);
 
 function table(attempts: readonly RunAttempt[]): HTMLElement {
   const names = columns.map((name) =>
-    h("th", { scope: "col", class: name === "Worker" ? "wide-only" : "" }, name),
+    h("th", { scope: "col", class: wide.has(name) ? "wide-only" : "" }, name),
   );
   return h(
     "div",
@@ -52,7 +54,7 @@ function rows({ attempt, outcome, errorChain: chain, pages, worker, ...at }: Run
     h("td", {}, badge(outcome, tones[outcome])),
     h("td", {}, time(at.startedAt)),
     h("td", {}, outcome === "running" ? "–" : duration(at.seconds)),
-    h("td", {}, count(pages)),
+    h("td", { class: "wide-only" }, count(pages)),
     h("td", { class: "mono worker wide-only", title: worker }, worker),
   );
   if (chain.length === 0) return row;
