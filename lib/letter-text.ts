@@ -104,13 +104,28 @@ function shownBytes(bytes: Buffer | null): ShownBytes {
   try {
     const text = utf8.decode(bytes);
     try {
-      return { as: "json", value: JSON.parse(text) };
+      const value: unknown = JSON.parse(text);
+      return isDeep(text) ? { as: "text", value: text } : { as: "json", value };
     } catch {
       return { as: "text", value: text };
     }
   } catch {
     return { as: "base64", value: bytes.toString("base64") };
   }
+}
+
+/** Levels of nesting that are shown: whatever writes a deeper value again may run out of its stack. */
+const mostLevels = 100;
+
+/** True of JSON that is nested deeper than that. */
+function isDeep(json: string): boolean {
+  let levels = 0;
+  for (const [sign] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
+    if (sign === "[" || sign === "{") levels += 1;
+    if (sign === "]" || sign === "}") levels -= 1;
+    if (levels > mostLevels) return true;
+  }
+  return false;
 }
 
 /** Headers as text; those that are no text as "base64:…". */

@@ -79,3 +79,13 @@ test("what was done is said in words or as JSON", () => {
   expect(doneText({ letters: 2 }, true, false)).toBe("2 letters (dry run: nothing is changed)\n");
   expect(JSON.parse(doneText({ letters: 2 }, true, true))).toEqual({ letters: 2, dryRun: true });
 });
+
+test("a value that is nested too deep for those who show it is shown as the text it is", () => {
+  const nested = (levels: number) => `${"[".repeat(levels)}"]}\\"]"${"]".repeat(levels)}`;
+  const as = (levels: number) => shown({ value: Buffer.from(nested(levels)) }).value;
+  expect(as(100).as).toBe("json");
+  expect(as(101)).toEqual({ as: "text", value: nested(101) });
+  expect(as(300_000).as).toBe("text");
+  const wide = JSON.stringify(Array.from({ length: 1000 }, () => ({ a: ["[[[{"] })));
+  expect(shown({ value: Buffer.from(wide) }).value.as).toBe("json");
+});

@@ -28,7 +28,10 @@ export const letters: View = ({ live, signal, query }) => {
   };
   const tools = toolbar(act(replay), act(purge));
   const more = button("Show more", async () => {
+    const before = page;
     const next = await read({ cursor: page.next ?? "" });
+    // Others are listed meanwhile: it does not go on from these.
+    if (page !== before) return;
     page = { ...next, letters: [...page.letters, ...next.letters] };
     listed.add(next);
     tell();
