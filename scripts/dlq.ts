@@ -8,7 +8,8 @@ import { jsonLine } from "../lib/printable.ts";
 import { openRawStore } from "../lib/raw/postgres.ts";
 import { run } from "../lib/run.ts";
 import { letterTopic, openReplay } from "../lib/topic/letters.ts";
-import { openReader, type Reader } from "../lib/topic/reader.ts";
+import { openReader } from "../lib/topic/reader.ts";
+import { held } from "../lib/topic/watermarks.ts";
 
 const command = {
   name: "dlq",
@@ -26,7 +27,7 @@ await run(command, async ({ config, log, options, positionals, signal, startProg
   const topic = letterTopic(reader, config.topic, { log, signal });
   const stations = { topic, index, rejected: raw.rejected };
   using progress = startProgress({ label: `dlq ${action}`, unit: "letters" });
-  progress.expect(await held(reader, config.topic.deadLetters), "about");
+  progress.expect(held(await reader.watermarks(config.topic.deadLetters)), "about");
   const asked = { ...request, log, signal, onProgress: progress.show };
   const list = createLetterList(json, print);
   const add = (page: readonly FoundLetter[]) => list.add(page.map(({ info }) => info));
@@ -56,9 +57,3 @@ await run(command, async ({ config, log, options, positionals, signal, startProg
   await print(doneText(replayed, request.dryRun, json));
   return 0;
 });
-
-/** How many letters there are on the topic; rejected rows come after them. */
-async function held(reader: Reader, topic: string): Promise<number> {
-  const marks = [...(await reader.watermarks(topic)).values()];
-  return marks.reduce((sum, { low, high }) => sum + high - low, 0);
-}

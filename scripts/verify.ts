@@ -5,6 +5,7 @@ import { run } from "../lib/run.ts";
 import { openSink } from "../lib/sink/cassandra.ts";
 import { letterOrigin } from "../lib/topic/dead-letters.ts";
 import { openReader } from "../lib/topic/reader.ts";
+import { held } from "../lib/topic/watermarks.ts";
 
 const command = {
   name: "verify",
@@ -25,10 +26,7 @@ await run(command, async ({ config, log, options, signal, startProgress }) => {
   if ((await reader.watermarks(name)).size === 0) {
     throw new PipelineError("refused", `there is no topic ${name}: \`bun run migrate\` creates it`);
   }
-  const records = async () => {
-    const marks = [...(await reader.watermarks(name)).values()];
-    return marks.reduce((sum, { low, high }) => sum + high - low, 0);
-  };
+  const records = async () => held(await reader.watermarks(name));
   const found = await verify(
     { ledger, table, topic: { ...reader, name, deadLetters, records, letter: letterOrigin } },
     {

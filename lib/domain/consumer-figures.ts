@@ -31,7 +31,7 @@ export const ConsumerFigures = v.strictObject({
   ),
   newestRowAt: v.pipe(
     v.nullable(time),
-    v.description("When the newest row it has written was received."),
+    v.description("When the newest row was received that it has written, or those before it."),
   ),
   waiting: v.pipe(
     v.nullable(v.strictObject({ what: v.string(), reason: v.string(), since: time })),

@@ -32,6 +32,11 @@ export function createConsumerFigures({ worker, log, now, memory }: FiguresOptio
       if (recent.push({ ...batch, atMs: now().getTime() }) > maxBatches) recent.shift();
       newestVersion = Math.max(newestVersion ?? 0, batch.written?.newestVersion ?? 0);
     },
+    /** What another one has written before counts for what is the newest. */
+    heard: ({ newestRowAt }: ConsumerFigures): void => {
+      const version = newestRowAt === null ? 0 : Date.parse(newestRowAt) * 1000;
+      newestVersion = Math.max(newestVersion ?? 0, version);
+    },
     now: (): ConsumerFigures => {
       const at = now();
       while ((recent[0]?.atMs ?? at.getTime()) < at.getTime() - windowMs) recent.shift();

@@ -1,6 +1,7 @@
 import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import { type Sample, together } from "../domain/history.ts";
 import {
+  type Flowing,
   type PartitionStanding,
   type Pipeline,
   type RawStanding,
@@ -80,25 +81,11 @@ export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): Pipeli
       topic: concealed(askedTopic.health(), log),
       table: tableHealth(consumers),
     };
-    const flowing = {
-      at: at.toISOString(),
-      stations,
-      raw: figures ? { ...figures.raw, rowsPerSecond: rates.of("received") } : null,
-      table: kafka
-        ? { ...kafka.table, recordsPerSecond: rates.of("consumed"), ...newestRow(kafka, at) }
-        : null,
-      consumers,
-    };
     const idleSince = {
       topic: idle.topic.since(at, kafka?.written, figures?.raw.pending),
       table: idle.table.since(at, kafka?.table.consumed, kafka?.table.lag),
     };
-    return {
-      ...flowing,
-      stuck: stuckAt({ ...flowing, idleSince }),
-      runs: figures?.runs ?? null,
-      topic: kafka ? { ...kafka.topic, recordsPerSecond: rates.of("written") } : null,
-    };
+    return pipelineOf({ figures, kafka, at, stations, consumers, idleSince, rates });
   }
 
   const latest = () => {
@@ -111,6 +98,30 @@ export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): Pipeli
     now: latest,
     sample: async () => sampleOf(await latest(), rates.counts()),
     partitions: () => partitions,
+  };
+}
+
+interface Known extends Pick<Pipeline, "stations" | "consumers"> {
+  readonly figures: RawFigures | undefined;
+  readonly kafka: TopicFigures | undefined;
+  readonly at: Date;
+  readonly idleSince: Flowing["idleSince"];
+  readonly rates: ReturnType<typeof createRates>;
+}
+
+function pipelineOf({ figures, kafka, at, idleSince, rates, ...known }: Known): Pipeline {
+  const flowing = {
+    ...{ ...known, at: at.toISOString() },
+    raw: figures ? { ...figures.raw, rowsPerSecond: rates.of("received") } : null,
+    table: kafka
+      ? { ...kafka.table, recordsPerSecond: rates.of("consumed"), ...newestRow(kafka, at) }
+      : null,
+  };
+  return {
+    ...flowing,
+    stuck: stuckAt({ ...flowing, idleSince }),
+    runs: figures?.runs ?? null,
+    topic: kafka ? { ...kafka.topic, recordsPerSecond: rates.of("written") } : null,
   };
 }
 

@@ -30,8 +30,8 @@ export async function openConsume(config: Config, options: ConsumeOptions) {
   const sink = opening.use(await openSink(config.sink, { log, signal }));
   const letters = opening.use(await openDeadLetters(config.topic, { log, signal }));
   const figures = createConsumerFigures({ ...self(), log, now });
-  const says = figures.now;
-  const topic = opening.use(await openConsumer(config.topic, { log, signal, drain, says }));
+  const said = { says: figures.now, heard: figures.heard };
+  const topic = opening.use(await openConsumer(config.topic, { log, signal, drain, ...said }));
   const lags = askedStation(topic.lags, { name: "Kafka", now });
   metrics.watch({ topic: lags, table: askedStation(sink.ping, { name: "the store", now }) });
   const owned = opening.move();

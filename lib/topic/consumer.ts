@@ -32,11 +32,12 @@ const lookMs = 1000;
  */
 export async function openConsumer(
   config: Config["topic"],
-  { log, signal, batchRecords, drain = false, says }: ConsumerOptions,
+  { batchRecords, drain = false, ...options }: ConsumerOptions,
 ): Promise<Consumer> {
+  const { log, signal } = options;
   await ensureTopics(config, { log, signal });
   await using opening = new AsyncDisposableStack();
-  const member = opening.use(await joinGroup(config, { log, signal, ...(says ? { says } : {}) }));
+  const member = opening.use(await joinGroup(config, options));
   const isDrained = drain ? await drainedAt(member, config, { log, signal }) : undefined;
   const owned = opening.move();
   return {

@@ -3,7 +3,7 @@ import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import type { TopicFigures } from "../flow/watch-pipeline.ts";
 import type { TopicOptions } from "./kafka.ts";
 import { openReader, type Reader } from "./reader.ts";
-import type { Watermarks } from "./watermarks.ts";
+import { held } from "./watermarks.ts";
 
 /** How the topics stand and how far the group has come. */
 export interface TopicWatch extends AsyncDisposable {
@@ -42,10 +42,6 @@ export function watchTopics(config: Config["topic"], options: TopicOptions): Top
       await reader?.[Symbol.asyncDispose]();
     },
   };
-}
-
-function held(marks: Watermarks): number {
-  return [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
 }
 
 /** The newest of what each consumer has said, on whichever partition. */

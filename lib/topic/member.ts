@@ -57,6 +57,8 @@ const settlePollMs = 20;
 export interface MemberOptions extends TopicOptions {
   /** What the consumer says of itself, asked once a second at most. */
   readonly says?: () => ConsumerFigures;
+  /** Told what those have said that had its partitions before. */
+  readonly heard?: (said: ConsumerFigures) => void;
 }
 
 /** Joins the group; waits for Kafka as long as it is down. */
@@ -65,7 +67,7 @@ export async function joinGroup(config: Config["topic"], options: MemberOptions)
   const topic = config.name;
   await using opening = new AsyncDisposableStack();
   const watch = opening.use(await watchTopic(config, { topic, log, signal }));
-  const starts = createStarts({ topic, watch, log, signal });
+  const starts = createStarts({ topic, watch, log, signal, heard: options.heard });
   const offsets = createOffsets(topic, starts.skipped);
   const join = () => joined(config, { ...options, offsets, starts });
   let now = await join();

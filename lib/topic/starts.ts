@@ -1,4 +1,5 @@
 import type { KafkaConsumer } from "@confluentinc/kafka-javascript";
+import type { ConsumerFigures } from "../domain/consumer-figures.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { sleep } from "../sleep.ts";
@@ -29,6 +30,8 @@ export interface StartsOptions {
   readonly log: Log;
   /** Ends all asking. */
   readonly signal: AbortSignal;
+  /** Told what the consumers before have said of themselves. */
+  readonly heard?: ((said: ConsumerFigures) => void) | undefined;
 }
 
 /** Gaps are asked about at most so often. */
@@ -36,7 +39,8 @@ const askMs = 1000;
 /** As many gaps are kept to be asked about. */
 const maxGaps = 1000;
 
-export function createStarts({ topic, watch, log, signal: closing }: StartsOptions): Starts {
+export function createStarts(options: StartsOptions): Starts {
+  const { topic, watch, log, signal: closing, heard } = options;
   let saidOf: string | undefined;
   let gaps: Gap[] = [];
   let asking = false;
@@ -77,6 +81,7 @@ export function createStarts({ topic, watch, log, signal: closing }: StartsOptio
         const low = lows.get(place.partition) ?? 0;
         const known = committed.get(place.partition);
         if (known === undefined) return { ...place, offset: low, topicId };
+        if (known.consumer) heard?.(known.consumer);
         // Committed by another program: taken at its word.
         const same = known.topicId === undefined || known.topicId === topicId;
         if (!same) madeAgain(topicId);
@@ -115,6 +120,6 @@ async function allCommitted(client: KafkaConsumer, partitions: readonly Partitio
   return new Map(
     known
       .filter(({ offset }) => offset >= 0)
-      .map(({ partition, offset, topicId }) => [partition, { offset, topicId }]),
+      .map(({ partition, ...commit }) => [partition, commit]),
   );
 }

@@ -8,6 +8,11 @@ import { called, kafkaError, type TopicOptions } from "./kafka.ts";
 /** The first offset kept and the next one to be written, by partition. */
 export type Watermarks = ReadonlyMap<number, { readonly low: number; readonly high: number }>;
 
+/** How many records there are in all: also markers of transactions, which are none, are counted. */
+export function held(marks: Watermarks): number {
+  return [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
+}
+
 const requestMs = 10_000;
 
 export interface EndOptions extends TopicOptions {

@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { ConsumerFigures } from "../../../lib/domain/consumer-figures.ts";
 import type { ReceivedRecord } from "../../../lib/domain/event.ts";
 import { createConsumerFigures } from "../../../lib/flow/consumer-figures.ts";
 import { silentLog as log } from "../../../lib/log.ts";
@@ -81,6 +82,17 @@ test("a consumer is heard of while it reads, while it waits and when nothing com
   expect((await watch.figures()).table).toEqual({ consumed: 1, lag: 0 });
   stop.abort();
   await running;
+
+  // Who comes next hears of it.
+  await consumer[Symbol.asyncDispose]();
+  const told: ConsumerFigures[] = [];
+  const heardOf = { ...options, heard: (said: ConsumerFigures) => void told.push(said) };
+  await using other = await openConsumer(topics.config, heardOf);
+  const again = new AbortController();
+  const reading = other.batches(async () => {}, again.signal);
+  await until(() => told.some(({ worker, rows }) => worker === "one" && rows === 1));
+  again.abort();
+  await reading;
 });
 
 function ownWaits() {

@@ -84,3 +84,16 @@ test("what it waits for is said while it does, and the failure afterwards too, w
   expect(now().waiting?.reason).toMatch(/^\[secret\] is wrong!+$/);
   expect(now().waiting?.reason).toHaveLength(300);
 });
+
+test("the newest row may be one that the consumer before has written", () => {
+  const { add, now, heard, clock } = consumer();
+  const before = { ...now(), newestRowAt: "1970-01-01T00:00:50.000Z" };
+  heard(before);
+  heard({ ...before, newestRowAt: null });
+  expect(now().newestRowAt).toBe(before.newestRowAt);
+  clock.seconds = 100;
+  add(batch(1, 1, { from: 60, to: 60, now: 100 }));
+  expect(now().newestRowAt).toBe(before.newestRowAt);
+  add(batch(1, 1, { from: 1, to: 1, now: 100 }));
+  expect(now().newestRowAt).toBe("1970-01-01T00:01:39.000Z");
+});
