@@ -27,6 +27,7 @@ const waiting = { what: "the table", reason: "no node answers", since: at };
 
 test("nothing is stuck where all is up and nothing waits", () => {
   expect(stuckAt(flowing)).toBeNull();
+  expect(stuckAt({ ...flowing, idleSince: { topic: idle, table: idle } })).toBeNull();
   const unknown = { up: null, since: null, lastError: null };
   const stations = { source: unknown, raw: unknown, topic: unknown, table: unknown };
   const nothing = { ...flowing, raw: null, table: null, consumers: null };
