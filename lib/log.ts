@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { pino } from "pino";
 import pretty from "pino-pretty";
 import { asciiControls, printable } from "./printable.ts";
-import { rewrite } from "./progress.ts";
+import { overProgress } from "./progress.ts";
 import { concealer } from "./secrets.ts";
 import { createWaits, type Waits } from "./waits.ts";
 
@@ -60,7 +60,7 @@ export function openLog({ name, level, secrets = [] }: LogOptions): Log {
 function aboveProgress(): Writable {
   return new Writable({
     write: (lines, _, done) => {
-      writeSync(2, `${rewrite}${lines}`);
+      writeSync(2, `${overProgress()}${lines}`);
       done();
     },
   });

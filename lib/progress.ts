@@ -83,15 +83,27 @@ export function createProgress({
       const line = progressLine({ label, unit, done, total, isAbout, perSecond, note, colours });
       write(isTerminal ? `${rewrite}${line}` : `${line}\n`);
       open = isTerminal;
+      stands = isTerminal;
     },
     [Symbol.dispose]: () => {
       if (open) write(rewrite);
+      stands = false;
     },
   };
 }
 
 /** Back to the begin of the line, and what is there away. */
-export const rewrite = "\r\x1b[K";
+const rewrite = "\r\x1b[K";
+
+/** Whether a line of progress stands on the terminal, of which a process has one. */
+let stands = false;
+
+/** What takes away the line of progress that stands where another line is to begin; it comes again. */
+export function overProgress(): string {
+  const text = stands ? rewrite : "";
+  stands = false;
+  return text;
+}
 
 /** The rate of the last seconds; anew where the count begins anew, as with another step of work. */
 function createRate(since: number) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createProgress, progressLine, screenOf } from "../../lib/progress.ts";
+import { createProgress, overProgress, progressLine, screenOf } from "../../lib/progress.ts";
 
 const standing = { label: "ingest", unit: "users", done: 12_000, perSecond: 4000 };
 
@@ -110,6 +110,19 @@ describe("progress", () => {
     expect(lines.every((line) => line.startsWith("\r\x1b[Kx ["))).toBe(true);
     progress[Symbol.dispose]();
     expect(lines.at(-1)).toBe("\r\x1b[K");
+  });
+
+  test("gives way to a line of the log once, and only where it stands", () => {
+    const { progress, show } = start(true);
+    expect(overProgress()).toBe("");
+    for (let ms = 0; ms <= 3000; ms += 500) show(ms, 10);
+    expect([overProgress(), overProgress()]).toEqual(["\r\x1b[K", ""]);
+    show(4000, 20);
+    progress[Symbol.dispose]();
+    expect(overProgress()).toBe("");
+    const elsewhere = start(false);
+    for (let ms = 0; ms <= 30_000; ms += 500) elsewhere.show(ms, 10);
+    expect(overProgress()).toBe("");
   });
 
   test("elsewhere writes a line every ten seconds", () => {
