@@ -100,7 +100,7 @@ describe("the overview", () => {
     expect(shift).toBeLessThan(0.1);
   });
 
-  test.skipIf(load === 0)("leaves the pipeline most of its rate, on the cores that a browser takes too", async () => {
+  test.skipIf(load === 0)("leaves the pipeline most of its rate", async () => {
     const seconds = { with: 0, without: 0 };
     for (let n = 0; n < 3; n++) {
       seconds.without += await flow(load);
