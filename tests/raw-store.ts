@@ -45,7 +45,7 @@ export async function claimed({ runs }: Pick<OpenStore, "runs">, worker = "me") 
 /** A page whose users count as accepted, whatever they are. */
 export const accepted = (users: readonly unknown[]): JudgedPage => ({
   page: 1,
-  payloads: JSON.stringify(users),
+  payloads: users.map((user) => JSON.stringify(user)),
   users: users.map(() => ({ id: crypto.randomUUID() })),
 });
 

@@ -32,7 +32,7 @@ export function judgedPage(received: readonly unknown[], page = 1): JudgedPage {
     const verdict = parseApiUser(each);
     return "user" in verdict ? { id: verdict.user.id } : verdict;
   });
-  return { page, payloads: JSON.stringify(received), users: judged };
+  return { page, payloads: received.map((user) => JSON.stringify(user)), users: judged };
 }
 
 export interface RecordParts {

@@ -15,11 +15,9 @@ export interface PageRequest {
   readonly nat: readonly string[];
 }
 
-/**
- * One page as received: the text of the list of users, and the same users, parsed but not judged.
- */
+/** One page as received: the text of each user as it was sent, and what it says, not judged. */
 export interface Page {
-  readonly payloads: string;
+  readonly payloads: readonly string[];
   readonly users: readonly unknown[];
 }
 
@@ -32,8 +30,8 @@ export interface Source {
 export interface JudgedPage {
   /** Counted from 1, on and on also when the run begins anew. */
   readonly page: number;
-  /** The text of a JSON array with as many entries as `users`. */
-  readonly payloads: string;
+  /** The JSON text of each. */
+  readonly payloads: readonly string[];
   readonly users: readonly (JudgedUser | JudgedRejection)[];
 }
 export interface JudgedUser {
@@ -65,7 +63,10 @@ export interface Notes {
 export interface PageResult {
   readonly users: number;
   readonly rejected: number;
-  /** How long each phase took, in milliseconds, with its waits: for the rate limit too. */
+  /**
+   * How long each phase took, in milliseconds, with its waits: for the rate limit too. A page is
+   * fetched while the one before is kept, so the phases of a run add up to more than it took.
+   */
   readonly ms: Readonly<Record<"fetch" | "judge" | "commit", number>>;
 }
 
@@ -78,44 +79,83 @@ export interface FetchOptions {
 }
 
 /**
- * Fetches what is left of a run, page after page. A crash before a page's commit fetches that page
- * again: the same seed and page give the same users. The store is waited for, and a source that asks
- * to come back later; any other failure of the source is thrown: the run is tried again as a whole.
+ * Fetches what is left of a run, page after page, the next one while one is kept: so the source and
+ * the store do not wait for each other, and at most two pages are in memory. A crash before a page's
+ * commit fetches that page again: the same seed and page give the same users. The store is waited
+ * for, and a source that asks to come back later; any other failure of the source is thrown when the
+ * pages before it are kept: the run is tried again as a whole.
  */
 export async function sourceToRaw(
   run: ClaimedRun,
   source: Source,
   store: PageStore,
-  { notes, onPage, log, signal }: FetchOptions,
+  options: FetchOptions,
 ): Promise<void> {
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([options.signal, leaving.signal]);
+  const readAfter = (pages: number) => {
+    const reading = readPage({ ...run, pages }, source, { ...options, signal });
+    // It is thrown where the page is waited for, and that may be long after.
+    reading.catch(() => {});
+    return reading;
+  };
+  let coming = readAfter(run.pages);
+  try {
+    for (let page = await coming; page; page = await coming) {
+      coming = readAfter(page.number);
+      await keepPage(run, page, store, options);
+    }
+  } finally {
+    leaving.abort();
+    await Promise.allSettled([coming]);
+  }
+}
+
+interface ReadPage extends JudgedPage {
+  /** Of the run, counted from 1. */
+  readonly number: number;
+  readonly ms: Pick<PageResult["ms"], "fetch" | "judge">;
+}
+
+/** The run's next page, judged; undefined after the last. */
+async function readPage(
+  run: ClaimedRun,
+  source: Source,
+  { notes, log, signal }: FetchOptions,
+): Promise<ReadPage | undefined> {
+  const next = nextPage(run);
+  if (next === undefined) return;
   const onWait = ({ error, ms }: { readonly error: unknown; readonly ms: number }) =>
     notes.note("warn", { causes: messageChain(error), afterMs: ms }, "asked to come back later");
-  let pages = run.pages;
-  for (;;) {
-    const next = nextPage({ ...run, pages });
-    if (next === undefined) return;
-    const started = performance.now();
-    const page = await retry(
-      () => source.fetch({ seed: run.seed, nat: run.nat, ...next }, signal),
-      // Being asked to come back later is no failure, and so no attempt.
-      { what: "the API", log, signal, attempts: 1, baseMs: 500, maxMs: 30_000, onWait },
-    );
-    const fetched = performance.now();
-    const users = page.users.map(judge);
-    const judged = { page: run.pagesBefore + next.page, payloads: page.payloads, users };
-    const known = performance.now();
-    await retry(() => store.commitPage(run, judged), { what: "PostgreSQL", log, signal });
-    const rejected = users.filter((user) => "rejection" in user).length;
-    const ms = {
-      fetch: fetched - started,
-      judge: known - fetched,
-      commit: performance.now() - known,
-    };
-    onPage?.({ users: users.length, rejected, ms });
-    const counts = { page: next.page, users: users.length, rejected };
-    await notes.note("info", counts, "page committed");
-    pages = next.page;
-  }
+  const started = performance.now();
+  const { payloads, users } = await retry(
+    () => source.fetch({ seed: run.seed, nat: run.nat, ...next }, signal),
+    // Being asked to come back later is no failure, and so no attempt.
+    { what: "the API", log, signal, attempts: 1, baseMs: 500, maxMs: 30_000, onWait },
+  );
+  const fetched = performance.now();
+  return {
+    number: next.page,
+    page: run.pagesBefore + next.page,
+    payloads,
+    users: users.map(judge),
+    ms: { fetch: fetched - started, judge: performance.now() - fetched },
+  };
+}
+
+async function keepPage(
+  run: ClaimedRun,
+  page: ReadPage,
+  store: PageStore,
+  { notes, onPage, log, signal }: FetchOptions,
+): Promise<void> {
+  const started = performance.now();
+  await retry(() => store.commitPage(run, page), { what: "PostgreSQL", log, signal });
+  const ms = { ...page.ms, commit: performance.now() - started };
+  const users = page.users.length;
+  const rejected = page.users.filter((user) => "rejection" in user).length;
+  onPage?.({ users, rejected, ms });
+  await notes.note("info", { page: page.number, users, rejected }, "page committed");
 }
 
 function judge(user: unknown): JudgedUser | JudgedRejection {

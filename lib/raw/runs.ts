@@ -136,56 +136,54 @@ async function cancelRun(sql: Sql, id: number): Promise<Run | undefined> {
 /** Between texts in one: JSON has it in no text, neither as it is nor as blank space. */
 const separator = "\x1e";
 
+/** One statement: the next page can be read while the server works, and no answer is waited for twice. */
 async function commitPage(sql: Sql, run: ClaimedRun, page: JudgedPage): Promise<void> {
-  const rejected = page.users.flatMap((user, position) =>
+  const { payloads, users } = page;
+  if (payloads.length !== users.length) {
+    const what = `${payloads.length} texts of ${users.length} users`;
+    throw new PipelineError("refused", `page ${page.page} has ${what}`);
+  }
+  const rejected = users.flatMap((user, position) =>
     "rejection" in user ? [{ position, ...user.rejection }] : [],
   );
-  const ids = page.users.map((user) => ("id" in user ? user.id : ""));
-  const values = page.users.map((user) => ("id" in user ? user.value : undefined) ?? "");
-  await transaction(sql, async (tx) => {
-    const [held] = await tx`
-      update runs set pages = ${page.page}, heartbeat_at = now(), fetched = fetched + ${ids.length},
-        accepted = accepted + ${ids.length - rejected.length}, rejected = rejected + ${rejected.length}
-      where ${holding(tx, run)} and pages = ${page.page - 1}
-      returning id`;
-    if (!held) {
-      const [done] = await tx`
-        select id from runs where ${holding(tx, run)} and pages >= ${page.page}`;
-      if (done) return;
-      throw new PipelineError("fenced", `run ${run.id}, attempt ${run.attempt} is held by another`);
-    }
-    const [kept] = await tx<{ count: number }[]>`
-      with page as materialized (
-        select (extract(epoch from clock_timestamp()) * 1000000)::bigint as at
-      ), received as (
-        insert into raw_users (run_id, page, position, version, user_id, payload)
-        select ${run.id}, ${page.page}, n - 1, at + n - 1, id::uuid, payload
-        from page,
-          rows from (
-            json_array_elements(${page.payloads}::text::json),
-            string_to_table(${ids.join(separator)}, ${separator}, '')
-          ) with ordinality as p (payload, id, n)
-        returning id, position, version, user_id
-      ), queued as (
-        insert into outbox (raw_id, run_id, version, user_id, value)
-        select id, ${run.id}, version, user_id, value
-        from received
-          left join string_to_table(${values.join(separator)}, ${separator}, '')
-            with ordinality as v (value, n) on n = position + 1
-        where user_id is not null
-      ), refused as (
-        insert into rejected_users (raw_id, stage, path, reason)
-        select id, 'fetch', path, reason
-        from received
-        join json_to_recordset(${JSON.stringify(rejected)}::text::json)
-          as r (position integer, path text, reason text) using (position)
-      )
-      select count(*) from received`;
-    if (kept?.count !== ids.length) {
-      throw new PipelineError("refused", `page ${page.page}: ${kept?.count} of ${ids.length} kept`);
-    }
-    await tx`select pg_notify('outbox', '')`;
-  });
+  const ids = users.map((user) => ("id" in user ? user.id : ""));
+  const values = users.map((user) => ("id" in user ? user.value : undefined) ?? "");
+  const kept = await sql`
+    with held as (
+      update runs set pages = ${page.page}, heartbeat_at = now(), fetched = fetched + ${users.length},
+        accepted = accepted + ${users.length - rejected.length}, rejected = rejected + ${rejected.length}
+      where ${holding(sql, run)} and pages = ${page.page - 1}
+      returning (extract(epoch from clock_timestamp()) * 1000000)::bigint as at
+    ), received as (
+      insert into raw_users (run_id, page, position, version, user_id, payload)
+      select ${run.id}, ${page.page}, n - 1, at + n - 1, id::uuid, payload::json
+      from held,
+        rows from (
+          string_to_table(${payloads.join(separator)}, ${separator}),
+          string_to_table(${ids.join(separator)}, ${separator}, '')
+        ) with ordinality as p (payload, id, n)
+      returning id, position, version, user_id
+    ), queued as (
+      insert into outbox (raw_id, run_id, version, user_id, value)
+      select id, ${run.id}, version, user_id, value
+      from received
+        left join string_to_table(${values.join(separator)}, ${separator}, '')
+          with ordinality as v (value, n) on n = position + 1
+      where user_id is not null
+    ), refused as (
+      insert into rejected_users (raw_id, stage, path, reason)
+      select id, 'fetch', path, reason
+      from received
+      join json_to_recordset(${JSON.stringify(rejected)}::text::json)
+        as r (position integer, path text, reason text) using (position)
+    )
+    select pg_notify('outbox', '') from held`;
+  if (kept.length > 0) return;
+  const [done] =
+    await sql`select id from runs where ${holding(sql, run)} and pages >= ${page.page}`;
+  if (!done) {
+    throw new PipelineError("fenced", `run ${run.id}, attempt ${run.attempt} is held by another`);
+  }
 }
 
 /**

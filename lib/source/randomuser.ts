@@ -6,7 +6,7 @@ import type { RateLimit } from "../flow/rate-limit.ts";
 import type { Page, PageRequest, Source } from "../flow/source-to-raw.ts";
 import type { Log } from "../log.ts";
 import { excerpt, getJsonText, type HttpLimits, neverSent, shown } from "./http.ts";
-import { resultsText } from "./results-text.ts";
+import { resultTexts } from "./result-texts.ts";
 
 export interface SourceDeps extends Partial<HttpLimits> {
   readonly log: Log;
@@ -131,7 +131,7 @@ function pageOf(body: string, { results }: PageRequest, url: URL): Page {
   if (!parsed.success) throw bad("sent JSON without a list of results");
   const users = parsed.output.results;
   if (users.length !== results) throw bad(`sent ${users.length} users instead of ${results}`);
-  return { payloads: resultsText(body), users };
+  return { payloads: resultTexts(body), users };
 }
 
 const Body = v.object({ results: v.array(v.unknown()) });

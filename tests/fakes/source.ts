@@ -20,7 +20,7 @@ export function createFakeSource(...failures: PipelineError[]): FakeSource {
       if (failure) throw failure;
       const nat = request.nat.map((each) => each.toUpperCase());
       const users = createUsers({ seed, page, results, nat, now: new Date(0) });
-      return { payloads: JSON.stringify(users), users };
+      return { payloads: users.map((user) => JSON.stringify(user)), users };
     },
   };
 }

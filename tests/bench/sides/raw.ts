@@ -6,6 +6,7 @@ import { pageUsers } from "../../../lib/domain/run.ts";
 import { type Page, sourceToRaw } from "../../../lib/flow/source-to-raw.ts";
 import { silentLog as log } from "../../../lib/log.ts";
 import { openRawStore } from "../../../lib/raw/postgres.ts";
+import { sleep } from "../../../lib/sleep.ts";
 import { silentNotes as notes } from "../../performing.ts";
 import { apiUsers, never } from "../../users.ts";
 import { openWindow, tell } from "../window.ts";
@@ -15,7 +16,7 @@ const [mode, warm, count] = process.argv.slice(2);
 const config = readConfig(Bun.env).raw;
 const pages = Array.from({ length: 4 }, (_, at): Page => {
   const users = apiUsers(pageUsers, `raw-${at}-`);
-  return { payloads: JSON.stringify(users), users };
+  return { payloads: users.map((user) => JSON.stringify(user)), users };
 });
 const pageAt = (at: number): Page => pages[at % pages.length] as Page;
 
@@ -46,15 +47,18 @@ async function throughRuns(users: number): Promise<void> {
   const run = await runs.claim("bench", made.id);
   if (run === undefined) throw new Error("the run is not to be had");
   const source = {
-    fetch: async ({ page, results }: { page: number; results: number }) =>
-      results === pageUsers ? pageAt(page) : part(pageAt(page), results),
+    fetch: async ({ page, results }: { page: number; results: number }) => {
+      // No answer comes in the turn in which it was asked for.
+      await sleep(1);
+      return results === pageUsers ? pageAt(page) : part(pageAt(page), results);
+    },
   };
   await sourceToRaw(run, source, runs, { notes, log, signal: never });
 }
 
-function part({ users }: Page, results: number): Page {
+function part({ payloads, users }: Page, results: number): Page {
   const some = users.slice(0, results);
-  return { payloads: JSON.stringify(some), users: some };
+  return { payloads: payloads.slice(0, results), users: some };
 }
 
 async function throughCopy(users: number): Promise<void> {

@@ -21,7 +21,7 @@ describe("a page", () => {
     ];
     const run = await claimed(it);
     const users = texts.map(() => ({ id: crypto.randomUUID() }));
-    await it.runs.commitPage(run, { page: 1, payloads: `[${texts.join(" , ")}]`, users });
+    await it.runs.commitPage(run, { page: 1, payloads: texts, users });
     const rows = await it.sql`select payload::text as text from raw_users order by position`;
     expect(rows.map(({ text }) => text)).toEqual(texts);
   });
@@ -112,7 +112,7 @@ describe("a page", () => {
     await using it = await openStore();
     const run = await claimed(it);
     const page = judgedPage(apiUsers(3));
-    const fewer = { ...page, payloads: JSON.stringify(apiUsers(2)) };
+    const fewer = { ...page, payloads: apiUsers(2).map((user) => JSON.stringify(user)) };
     expect(await failureOf(it.runs.commitPage(run, fewer))).toMatchObject({ code: "refused" });
     expect(await it.runs.get(run.id)).toMatchObject({ pages: 0, fetched: 0 });
     expect(await it.outbox.waiting()).toBe(0);

@@ -23,7 +23,7 @@ const ten: PageRequest = { seed: "run-", page: 1, results: 10, nat: [] };
 describe("a page", () => {
   test("comes as the text received and as its users", async () => {
     const page = await source(api.url).fetch({ ...ten, page: 2, nat: ["ir", "ua"] }, never);
-    const users: unknown = JSON.parse(page.payloads);
+    const users: unknown = page.payloads.map((text) => JSON.parse(text));
     expect(users).toEqual(page.users);
     expect(page.users).toHaveLength(10);
     const url = `${api.url}?results=10&page=2&seed=run-&nat=ir,ua`;

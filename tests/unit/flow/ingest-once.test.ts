@@ -19,10 +19,12 @@ const request = { trigger: "manual", results: 10, nat: [], seed: "s-" } as const
 function stations(topic: Publisher = createFakePublisher(), source = createFakeSource()) {
   const outbox = createFakeOutbox();
   const runs = createFakeRuns((run, { payloads, users }) => {
-    const accepted = JSON.parse(payloads).filter((_: unknown, at: number) => {
-      const user = users[at];
-      return user && "id" in user;
-    });
+    const accepted = payloads
+      .map((text) => JSON.parse(text))
+      .filter((_, at) => {
+        const user = users[at];
+        return user && "id" in user;
+      });
     outbox.add(
       ...accepted.map((payload: unknown, at: number) => ({ raw: at, run, version: at, payload })),
     );

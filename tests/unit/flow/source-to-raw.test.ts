@@ -22,22 +22,26 @@ async function claimed(results: number, { seed = "s-", nat = [] as string[] } = 
 }
 
 describe("a run's pages", () => {
-  test("are fetched one after the other, each kept before the next is asked for", async () => {
+  test("are kept one after the other, the next being fetched meanwhile, and no more", async () => {
     const { runs, run } = await claimed(2 * pageUsers + 1, { nat: ["gb"] });
     const order: string[] = [];
     const source: Source = {
       fetch: async ({ page, results, seed, nat }) => {
         order.push(`fetch ${page}: ${results} ${seed} ${nat}`);
-        return { payloads: "[]", users: [] };
+        return { payloads: [], users: [] };
       },
     };
     const store = {
-      commitPage: async (_: unknown, { page }: { page: number }) => void order.push(`keep ${page}`),
+      commitPage: async (_: unknown, { page }: { page: number }) => {
+        order.push(`keep ${page}`);
+        await sleep(5);
+        order.push(`kept ${page}`);
+      },
     };
     await sourceToRaw(run, source, store, { notes, log, signal: never });
     expect(order).toEqual([
-      ...[`fetch 1: ${pageUsers} s- gb`, "keep 1", `fetch 2: ${pageUsers} s- gb`, "keep 2"],
-      ...["fetch 3: 1 s- gb", "keep 3"],
+      ...[`fetch 1: ${pageUsers} s- gb`, `fetch 2: ${pageUsers} s- gb`, "keep 1", "kept 1"],
+      ...["fetch 3: 1 s- gb", "keep 2", "kept 2", "keep 3", "kept 3"],
     ]);
     expect(runs.pages).toEqual([]);
   });
@@ -95,7 +99,7 @@ describe("a run's pages", () => {
     const [ada] = (
       await createFakeSource().fetch({ seed: "a-", page: 1, results: 1, nat: [] }, never)
     ).users;
-    const payloads = '[ {"as":"received"} ,null, 1e2 ]';
+    const payloads = ['{"as":"received"}', "null", "1e2"];
     const source: Source = { fetch: async () => ({ payloads, users: [ada, null, 100] }) };
     await sourceToRaw(run, source, runs, { notes, log, signal: never });
     expect(runs.pages[0]?.page).toMatchObject({
@@ -140,6 +144,24 @@ describe("a source that fails", () => {
       expect(runs.pages).toEqual([]);
     },
   );
+
+  test("ends the run only when the page before is kept", async () => {
+    const { runs, run } = await claimed(2 * pageUsers);
+    const inner = createFakeSource();
+    const failure = new PipelineError("unavailable", "500");
+    const source: Source = {
+      fetch: (ask, signal) => (ask.page === 2 ? Promise.reject(failure) : inner.fetch(ask, signal)),
+    };
+    const slow = {
+      commitPage: async (...page: Parameters<typeof runs.commitPage>) => {
+        await sleep(20);
+        await runs.commitPage(...page);
+      },
+    };
+    const work = sourceToRaw(run, source, slow, { notes, log, signal: never });
+    expect(await failureOf(work)).toBe(failure);
+    expect(runs.pages).toHaveLength(1);
+  });
 
   test("is no longer waited for when the signal aborts", async () => {
     const { runs, run } = await claimed(5);
@@ -196,5 +218,23 @@ describe("a store that fails", () => {
       sourceToRaw(run, createFakeSource(), runs, { notes, log, signal: never }),
     );
     expect(error).toMatchObject({ code: "fenced" });
+  });
+
+  test("for good gives up the page that is being fetched", async () => {
+    const { run } = await claimed(2 * pageUsers);
+    const inner = createFakeSource();
+    const given: unknown[] = [];
+    const source: Source = {
+      fetch: async (ask, signal) => {
+        if (ask.page === 1) return await inner.fetch(ask, signal);
+        await sleep(3_600_000, signal).catch((reason) => given.push(reason));
+        throw signal.reason;
+      },
+    };
+    const failure = new PipelineError("fenced", "held by another");
+    const store = { commitPage: () => Promise.reject(failure) };
+    const work = sourceToRaw(run, source, store, { notes, log, signal: never });
+    expect(await failureOf(work)).toBe(failure);
+    expect(given).toHaveLength(1);
   });
 });
