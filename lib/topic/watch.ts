@@ -5,6 +5,7 @@ import { retry } from "../retry.ts";
 import { sleep } from "../sleep.ts";
 import { type Admin, openAdmin } from "./admin.ts";
 import type { TopicOptions } from "./kafka.ts";
+import { reachable } from "./reachable.ts";
 
 /**
  * Looks at a topic every few seconds, over a connection of its own. Tells whether Kafka answers;
@@ -85,7 +86,11 @@ async function look(
 ): Promise<void> {
   const what = `Kafka at ${config.brokers.join(",")}`;
   const telling = quiet ? quietly(log) : log;
-  const ask = () => noting(seen, admin.topicId(topic, signal));
+  const ask = () =>
+    noting(seen, async () => {
+      if (seen.outage) await reachable(config.brokers, signal);
+      return await admin.topicId(topic, signal);
+    });
   for (let missing = false; ; await sleep(lookMs, signal)) {
     const id = await retry(ask, { what, log: telling, signal, maxMs: awayMs });
     // What one look does not find may be on its way: a topic just made, a broker just started.
@@ -106,9 +111,9 @@ function quietly(log: Log): Log {
 }
 
 /** Notes since when Kafka does not answer, and why. */
-async function noting<T>(seen: Seen, asking: Promise<T>): Promise<T> {
+async function noting<T>(seen: Seen, ask: () => Promise<T>): Promise<T> {
   try {
-    const answer = await asking;
+    const answer = await ask();
     seen.outage = undefined;
     return answer;
   } catch (error) {

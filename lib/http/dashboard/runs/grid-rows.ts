@@ -15,46 +15,50 @@ interface Row {
   readonly squares: Square[];
 }
 
-/** The rows of squares that are made: those in sight, and few others. */
+/** The rows of squares in sight, and few others: one that goes out of sight is the next that comes in. */
 export function gridRows() {
   const rows = new Map<number, Row>();
   const element = h("div", { class: "squares-rows", role: "rowgroup" });
 
-  function rowOf(index: number): Row {
-    const known = rows.get(index);
-    if (known) return known;
-    const made = h("div", {
-      ...{ class: "squares-row", role: "row", "aria-rowindex": index + 1 },
-      css: { transform: `translateY(${index * pitchPx}px)` },
-    });
+  /** Where the reader of a screen expects it: rows stand in the order of their numbers. */
+  function place(index: number, row: Row): void {
+    const { element: placed } = row;
+    mark(placed, "aria-rowindex", String(index + 1));
+    placed.style.setProperty("transform", `translateY(${index * pitchPx}px)`);
     const next = [...rows.keys()].filter((each) => each > index).toSorted((a, b) => a - b)[0];
-    element.insertBefore(made, next === undefined ? null : (rows.get(next)?.element ?? null));
-    const row = { element: made, squares: [] };
+    element.insertBefore(placed, next === undefined ? null : (rows.get(next)?.element ?? null));
     rows.set(index, row);
-    return row;
   }
 
   return {
     element,
     linkAt: (at: number, { columns }: Squares) =>
       rows.get(Math.floor(at / columns))?.squares[at % columns]?.link,
-    /** Makes the wanted rows and lets others go. `at`: the square that the Tab key leads to. */
+    /** Shows the wanted rows and no others. `at`: the square that the Tab key leads to. */
     draw: (
       runs: readonly Run[],
       { wanted, at, ...shape }: Squares & { readonly wanted: ReadonlySet<number>; at: number },
     ) => {
       element.style.setProperty("height", `${rowsOf(shape) * pitchPx}px`);
+      const spare: Row[] = [];
       for (const [index, row] of rows) {
         if (wanted.has(index)) continue;
-        row.element.remove();
+        spare.push(row);
         rows.delete(index);
       }
       for (const index of wanted) {
+        if (!rows.has(index)) place(index, spare.pop() ?? newRow());
+        const row = rows.get(index);
         const start = index * shape.columns;
-        drawRow(rowOf(index), runs.slice(start, start + shape.columns), at - start);
+        if (row) drawRow(row, runs.slice(start, start + shape.columns), at - start);
       }
+      for (const row of spare) row.element.remove();
     },
   };
+}
+
+function newRow(): Row {
+  return { element: h("div", { class: "squares-row", role: "row" }), squares: [] };
 }
 
 function drawRow({ element, squares }: Row, runs: readonly Run[], at: number): void {
@@ -68,7 +72,7 @@ function drawRow({ element, squares }: Row, runs: readonly Run[], at: number): v
     const square = squares[n];
     if (!square) continue;
     drawSquare(square, run);
-    square.link.tabIndex = n === at ? 0 : -1;
+    mark(square.link, "tabindex", n === at ? "0" : "-1");
   }
 }
 
