@@ -1,3 +1,5 @@
+import { constants } from "node:fs";
+import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { classPath } from "./jars.ts";
@@ -88,7 +90,8 @@ async function prepare(place: Place) {
   if (java === undefined) throw new Error("Cassandra needs Java");
   const jars = classPath("cassandra");
   const agent = jars.split(":").find((jar) => jar.includes("/jamm-")) ?? dirname(jars);
-  await Bun.write(join(dataDir, "cassandra.yaml"), cassandraYaml(place));
+  const settings = { ...(await commitLogAccess(dataDir)), ...place.settings };
+  await Bun.write(join(dataDir, "cassandra.yaml"), cassandraYaml({ ...place, settings }));
   await Bun.write(join(dataDir, "logback.xml"), logging);
   const program = await javaCommand({
     java,
@@ -120,6 +123,28 @@ async function prepare(place: Place) {
     args: [],
   });
   return { ...program, command: [...endsWithParent(place, "KILL"), ...program.command] };
+}
+
+/**
+ * Past the page cache, where the file system lets one: with rows synced every 2 ms it was 1.5 times
+ * as fast, and took the server two thirds of the CPU. As durable: what Cassandra 5.0 writes so is on
+ * the disk when the call returns (O_DSYNC).
+ */
+export async function commitLogAccess(dir: string): Promise<Readonly<Record<string, string>>> {
+  // Linux has it alone.
+  const direct = constants.O_DIRECT ?? 0;
+  if (direct === 0) return {};
+  await mkdir(dir, { recursive: true });
+  const probe = join(dir, "direct-probe");
+  try {
+    const file = await open(probe, constants.O_CREAT | constants.O_WRONLY | direct);
+    await file.close();
+    return { commitlog_disk_access_mode: "direct" };
+  } catch {
+    return {};
+  } finally {
+    await rm(probe, { force: true });
+  }
 }
 
 /** From Cassandra 5.0's conf/jvm17-server.options: the parts of the JDK it reaches into. */

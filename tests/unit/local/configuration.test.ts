@@ -1,5 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { cassandraYaml } from "../../../lib/local/cassandra.ts";
+import { constants } from "node:fs";
+import { mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cassandraYaml, commitLogAccess } from "../../../lib/local/cassandra.ts";
 import { serverProperties } from "../../../lib/local/kafka.ts";
 import { postgresConf } from "../../../lib/local/postgres.ts";
 
@@ -51,6 +55,24 @@ describe("Cassandra's settings", () => {
       commitlog_sync_group_window: "2ms",
     });
   });
+
+  test.if(constants.O_DIRECT > 0)(
+    "have its commit log pass by the page cache where that can be, which is tried",
+    async () => {
+      const dir = await mkdtemp(join(tmpdir(), "commit-log-"));
+      try {
+        const opens = open(join(dir, "file"), constants.O_CREAT | constants.O_DIRECT)
+          .then((file) => file.close())
+          .then(() => true)
+          .catch(() => false);
+        const wanted = (await opens) ? { commitlog_disk_access_mode: "direct" } : {};
+        expect(await commitLogAccess(join(dir, "data"))).toEqual(wanted);
+        expect(await readdir(join(dir, "data"))).toEqual([]);
+      } finally {
+        await rm(dir, { recursive: true });
+      }
+    },
+  );
 
   test("let it listen on the loopback address only", () => {
     expect(read()).toMatchObject({
