@@ -16,11 +16,19 @@ const integration = (name: string) => `tests/integration/${name}.test.ts`;
 
 export const mutants: readonly Mutant[] = [
   {
-    step: "a page is kept before the next one is asked for",
+    step: "pages are kept one after the other",
     file: "lib/flow/source-to-raw.ts",
-    find: "await retry(() => store.commitPage(run, judged)",
-    replace: "void retry(() => store.commitPage(run, judged)",
+    find: "await retry(() => store.commitPage(run, page)",
+    replace: "void retry(() => store.commitPage(run, page)",
     tests: [unit("flow/source-to-raw")],
+  },
+  {
+    step: "a page that is being fetched is given up with its run",
+    file: "lib/flow/source-to-raw.ts",
+    find: "    leaving.abort();\n",
+    replace: "",
+    tests: [unit("flow/source-to-raw")],
+    only: "gives up the page",
   },
   {
     step: "the outbox waits for the acknowledgement of the topic",
@@ -72,11 +80,11 @@ export const mutants: readonly Mutant[] = [
     tests: [integration("raw/outbox"), integration("flow/recovery")],
   },
   {
-    step: "a page, its outbox rows and the run's progress are one transaction",
+    step: "a page whose users and texts are not as many is not kept",
     file: "lib/raw/runs.ts",
-    find: "const [kept] = await tx<{ count: number }[]>`",
-    replace: "const [kept] = await sql<{ count: number }[]>`",
-    tests: [integration("raw/pages"), integration("raw/runs")],
+    find: "if (payloads.length !== users.length) {",
+    replace: "if (false) {",
+    tests: [integration("raw/pages")],
   },
   {
     step: "pages are fenced by (run, attempt, worker)",
@@ -88,8 +96,8 @@ export const mutants: readonly Mutant[] = [
   {
     step: "a page is kept once",
     file: "lib/raw/runs.ts",
-    find: "where ${holding(tx, run)} and pages = ${page.page - 1}",
-    replace: "where ${holding(tx, run)}",
+    find: "where ${holding(sql, run)} and pages = ${page.page - 1}",
+    replace: "where ${holding(sql, run)}",
     tests: [integration("raw/runs")],
   },
   {
