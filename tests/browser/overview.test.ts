@@ -67,6 +67,20 @@ describe("the overview", () => {
     expect(shift).toBeLessThan(0.1);
   });
 
+  test.each([
+    ["moves while data flows", "no-preference", true],
+    ["stands still for those who want no motion", "reduce", false],
+  ] as const)("%s", async (_, reducedMotion, moves) => {
+    await using tab = await browser.openTab(stage.url);
+    const { page } = tab;
+    await page.emulateMedia({ reducedMotion });
+    await page.locator(".way").first().waitFor();
+    await performRun(stage, 2000);
+    await page.locator(".way[data-flows]").first().waitFor();
+    const moving = "document.getAnimations().filter(({ playState }) => playState === 'running')";
+    expect(((await page.evaluate(`${moving}.length`)) as number) > 0).toBe(moves);
+  });
+
   test("says where data is stuck, and why, until it goes on", async () => {
     await using tab = await browser.openTab(stage.url);
     const { page } = tab;

@@ -17,6 +17,8 @@ export function backfillList({ live, signal }: Pick<ViewContext, "live" | "signa
   let shown: readonly Backfill[] = [];
   let next: string | null = null;
   let asking = new AbortController();
+  /** What was told since a page was asked for, and may be newer than it. */
+  let told: Backfill[] | undefined;
   const memory = new Map<string | number, HTMLElement>();
   const updates = new WeakMap<HTMLElement, (backfill: Backfill) => void>();
   const items = h("ul", { class: "backfills live" });
@@ -42,11 +44,14 @@ export function backfillList({ live, signal }: Pick<ViewContext, "live" | "signa
     asking.abort();
     asking = new AbortController();
     const either = AbortSignal.any([signal, asking.signal]);
+    told = [];
     const query = cursor === null ? "" : `?cursor=${cursor}`;
     try {
       const page = await ask<BackfillPage>(`/api/backfills${query}`, { signal: either });
       shown = cursor === null ? page.backfills : [...shown, ...page.backfills];
       next = page.next;
+      for (const backfill of told ?? []) take(backfill);
+      told = undefined;
       unanswered = false;
       show();
     } catch (error) {
@@ -58,11 +63,15 @@ export function backfillList({ live, signal }: Pick<ViewContext, "live" | "signa
   const reload = () => {
     load(null).catch(reportError);
   };
-  const put = (backfill: Backfill) => {
+  function take(backfill: Backfill): void {
     const at = shown.findIndex(({ id }) => id === backfill.id);
     const isNewest = shown.every(({ id }) => id < backfill.id);
     if (at >= 0) shown = shown.with(at, backfill);
     else if (isNewest) shown = [backfill, ...shown];
+  }
+  const put = (backfill: Backfill) => {
+    told?.push(backfill);
+    take(backfill);
     show();
   };
   live.on("backfill", put, signal);
