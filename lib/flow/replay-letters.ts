@@ -6,6 +6,7 @@ import { retry } from "../retry.ts";
 import {
   type FoundLetter,
   findLetters,
+  type LetterIndex,
   type LetterOptions,
   type LetterStations,
   type StoredLetter,
@@ -89,20 +90,19 @@ export async function purgeLetters(
   options: SettleOptions,
 ): Promise<Purged> {
   const { dryRun, log, signal, onLetters } = options;
+  // Only of what is indexed it is known whether it is open: more may be read than that.
   const ends = new Map<number, number>();
-  const watched = {
-    ...topic,
-    read: async function* () {
-      for await (const page of topic.read()) {
-        for (const { at } of page) {
-          ends.set(at.partition, Math.max(at.offset + 1, ends.get(at.partition) ?? 0));
-        }
-        yield page;
+  const watched: LetterIndex = {
+    ...index,
+    add: async (letters) => {
+      for (const { atPartition, atOffset } of letters) {
+        ends.set(atPartition, Math.max(atOffset + 1, ends.get(atPartition) ?? 0));
       }
+      await index.add(letters);
     },
   };
   const done = { letters: 0, purged: 0 };
-  const stations = { topic: watched, index, rejected };
+  const stations = { topic, index: watched, rejected };
   for await (const page of findLetters(stations, { ...options, state: "open" })) {
     done.letters += page.length;
     await onLetters?.(page);
