@@ -5,11 +5,10 @@ import { confirmed } from "../dialog.ts";
 import { count } from "../format.ts";
 import { toast, toastError } from "../toast.ts";
 
-/** Which letters are meant: some by their ids, those that a filter finds, or all that are open. */
+/** Which letters are meant: some by their ids, or those older than `to` that a filter finds. */
 export type Meant =
   | { readonly ids: readonly string[] }
-  | { readonly all: true }
-  | Readonly<Record<string, string>>;
+  | ({ readonly to: string; readonly limit: number } & Readonly<Record<string, string | number>>);
 
 interface Doing {
   readonly meant: Meant;
@@ -18,8 +17,8 @@ interface Doing {
   readonly signal: AbortSignal;
 }
 
-/** As long as the broker may take for a thousand of them. */
-const withinMs = 120_000;
+/** Longer than the service takes to answer, or to say what it waits for. */
+const withinMs = 30_000;
 
 /** Sends letters on their way again, after a question. Resolves to whether it was done. */
 export async function replay({ meant, letters, signal }: Doing): Promise<boolean> {
