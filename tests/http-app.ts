@@ -132,12 +132,16 @@ function scheduleInMemory(): AppDeps["schedule"] {
 
 function backfillsInMemory(): AppDeps["backfills"] {
   const kept: Backfill[] = [];
+  const ids = new Map<string | undefined, number>();
   const get = async (id: number) => kept.find((backfill) => backfill.id === id);
   return {
     get,
-    create: async ({ from, to, reprocess, order, maxActiveRuns }, { dryRun }) => {
+    create: async ({ requestId, from, to, reprocess, order, maxActiveRuns }, { dryRun }) => {
       const runs = [{ logicalTime: from.toISOString(), id: null, state: null }];
       if (dryRun) return { backfill: null, runs };
+      const again = requestId && (await get(ids.get(requestId) ?? 0));
+      if (again) return { backfill: again, runs };
+      ids.set(requestId, kept.length + 1);
       const made: Backfill = {
         ...{ id: kept.length + 1, from: from.toISOString(), to: to.toISOString() },
         ...{ reprocess, order, maxActiveRuns, state: "running", runs: 1 },

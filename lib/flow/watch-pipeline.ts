@@ -90,7 +90,8 @@ export function watchPipeline({ raw, topic, now, log }: WatchedPipeline): Pipeli
 
   const latest = () => {
     const ms = now().getTime();
-    if (asking && ms - asking.ms < freshMs) return asking.answer;
+    // A clock that was set back makes no answer last.
+    if (asking && ms >= asking.ms && ms - asking.ms < freshMs) return asking.answer;
     asking = { ms, answer: ask() };
     return asking.answer;
   };

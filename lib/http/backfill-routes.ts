@@ -61,6 +61,10 @@ export function backfillRoutes({ backfills, defaults }: BackfillRoutesDeps): Hon
       };
       const made = await backfills.create(request, asked);
       if (!made.backfill) return c.json(made, 200);
+      if (!isAskedFor(made.backfill, request)) {
+        const detail = `backfill ${made.backfill.id} was asked for with it, and asks for something else`;
+        return problem(c, { status: 422, title: "The idempotency key was used before", detail });
+      }
       return c.json(made, 202, { location: `/api/backfills/${made.backfill.id}` });
     },
   );
@@ -105,7 +109,7 @@ export function backfillRoutes({ backfills, defaults }: BackfillRoutesDeps): Hon
       tag,
       summary: "Cancels the runs of a backfill that wait",
       answers: { 202: ["The backfill, cancelled", BackfillAnswer] },
-      problems: { ...unknown, 422: "Not to be understood" },
+      problems: { ...unknown, 409: "It is done already", 422: "Not to be understood" },
     }),
     valid("param", Id, "Not an id"),
     valid("json", CancelBackfill, "Not to be understood", { optional: true }),
@@ -115,4 +119,15 @@ export function backfillRoutes({ backfills, defaults }: BackfillRoutesDeps): Hon
     },
   );
   return app;
+}
+
+/** With the key of another one it is that one which comes back. */
+function isAskedFor(made: Backfill, asked: BackfillRequest): boolean {
+  return (
+    Date.parse(made.from) === asked.from.getTime() &&
+    Date.parse(made.to) === asked.to.getTime() &&
+    made.reprocess === asked.reprocess &&
+    made.order === asked.order &&
+    made.maxActiveRuns === asked.maxActiveRuns
+  );
 }

@@ -54,7 +54,8 @@ export function notReady(
   found: readonly Waiting[],
 ): Response {
   const waitingFor = found.map(({ what, reason, since }) => ({
-    what,
+    // "Kafka at b:9092" names its host.
+    what: http.token === "" ? what : what.replace(/ at .*$/, ""),
     since: since.toISOString(),
     ...(http.token === "" ? { reason: log.conceal(reason) } : {}),
   }));

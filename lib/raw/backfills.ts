@@ -45,7 +45,9 @@ export function createBackfills(sql: Sql): Backfills {
     cancel: (id, { running = false } = {}) =>
       asked("cancel a backfill", async () => {
         await cancel(sql, id, running);
-        return await get(sql, id);
+        const found = await get(sql, id);
+        if (found?.state !== "done") return found;
+        throw new PipelineError("refused", `backfill ${id} is done: none of its runs waits`);
       }),
     get: (id) => asked("look up a backfill", () => get(sql, id)),
     list: ({ limit, before }) =>
@@ -156,8 +158,9 @@ async function make(
 async function cancel(sql: Sql, id: number, running: boolean): Promise<void> {
   await sql`
     with cancelled as (
-      update backfills set cancelled_at = coalesce(cancelled_at, now())
-      where id = ${id}
+      update backfills b set cancelled_at = coalesce(cancelled_at, now())
+      where id = ${id} and (cancelled_at is not null or exists (
+        select from runs r where r.backfill_id = b.id and r.state in ('queued', 'running')))
       returning id
     ), waiting as (
       update runs set state = 'cancelled', cancel_requested = true, finished_at = now(),

@@ -9,7 +9,9 @@ import { createCommits } from "./commits.ts";
 import {
   called,
   clientProperties,
+  codes,
   configured,
+  kafkaCode,
   type Properties,
   type TopicOptions,
 } from "./kafka.ts";
@@ -40,7 +42,10 @@ export interface Member extends AsyncDisposable {
   lags(): Promise<ReadonlyMap<number, number>>;
   /** The id of the topic there is now, asked of the broker. */
   askTopicId(): Promise<string>;
-  /** True when the topic is not the one that is being read, but was made again under its name. */
+  /**
+   * True when only joining anew helps: the topic is not the one that is being read, but was made
+   * again under its name, or the client has failed for good.
+   */
   outdated(): boolean;
   /** Makes a new client, which starts again from the committed offsets. */
   rejoin(): Promise<void>;
@@ -71,13 +76,18 @@ export async function joinGroup(config: Config["topic"], options: MemberOptions)
   const offsets = createOffsets(topic, starts.skipped);
   const join = () => joined(config, { ...options, offsets, starts });
   let now = await join();
+  // The client says it once, whoever polls then.
+  let failedForGood = false;
+  const onError = (error: Error) => {
+    failedForGood ||= kafkaCode(error) === codes.fatal;
+  };
   opening.defer(() => now.leave());
   const owned = opening.move();
 
   return {
     client: () => now.client,
     offsets,
-    poll: (count) => taken(now, offsets, { topic, most: count, timeoutMs: pollMs }),
+    poll: (count) => taken(now, offsets, { topic, most: count, timeoutMs: pollMs, onError }),
     pause: () => now.rebalances.pause(),
     resume: () => now.rebalances.resume(),
     commit: () => {
@@ -97,7 +107,7 @@ export async function joinGroup(config: Config["topic"], options: MemberOptions)
     askTopicId: watch.askTopicId,
     outdated: () => {
       const topicId = watch.topicId();
-      return topicId !== undefined && offsets.outdated(topicId);
+      return failedForGood || (topicId !== undefined && offsets.outdated(topicId));
     },
     rejoin: async () => {
       const topicId = watch.topicId();
@@ -105,6 +115,7 @@ export async function joinGroup(config: Config["topic"], options: MemberOptions)
       await now.leave();
       offsets.reset();
       now = await join();
+      failedForGood = false;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

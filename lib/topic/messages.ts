@@ -15,20 +15,21 @@ export interface PollOptions {
   readonly most: number;
   /** How long to wait for the first record; what is there then is taken without waiting. */
   readonly timeoutMs: number;
+  /** Told of an error, also of one that came after records, which are given nevertheless. */
+  readonly onError?: (error: Error) => void;
 }
 
 /** Takes records of a client that reads one topic, many by one call. */
 export function poll(
   batches: Batches,
   consumer: KafkaConsumer,
-  { topic, most, timeoutMs }: PollOptions,
+  { topic, most, timeoutMs, onError }: PollOptions,
 ): Promise<Polled> {
   return new Promise((resolve, reject) => {
     batches.receiveBatch(nativeClient(consumer), most, timeoutMs, (code, numbers, bytes, ends) => {
-      // An error after records comes again with the next poll, if it lasts.
-      if (code !== 0 && numbers.length === 0) {
-        return reject(kafkaError("poll", clientError(batches, code)));
-      }
+      const error = code === 0 ? undefined : kafkaError("poll", clientError(batches, code));
+      if (error) onError?.(error);
+      if (error && numbers.length === 0) return reject(error);
       const records = unpacked(topic, numbers, bytes);
       resolve({ records, ends: pairs(ends) });
     });

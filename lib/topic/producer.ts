@@ -87,8 +87,11 @@ export async function openSender(config: Config["topic"], options: SenderOptions
       for (const { index } of doubted) {
         const record = records[index];
         if (record === undefined) continue;
-        const alone = records.length === 1 ? doubted : (await sendTogether([record])).doubted;
-        for (const { rejection } of alone) refused.push({ index, rejection });
+        const alone =
+          records.length === 1 ? { refused: [], doubted } : await sendTogether([record]);
+        for (const { rejection } of [...alone.refused, ...alone.doubted]) {
+          refused.push({ index, rejection });
+        }
       }
       return refused;
     },
@@ -134,15 +137,22 @@ async function openLine(
   };
   const what = `Kafka at ${config.brokers.join(",")}`;
   let producer = await retry(connect, { what, log, signal });
+  let renewing: Promise<void> | undefined;
+  const renew = async () => {
+    log.warn({ topic }, "the producer failed for good, making a new one");
+    await disconnect(producer, batches);
+    // One try: whoever waits for this holds a transaction, and tries again without it.
+    producer = await connect();
+    broken = false;
+  };
 
   return {
     send: async (records) => {
       if (broken) {
-        log.warn({ topic }, "the producer failed for good, making a new one");
-        await disconnect(producer, batches);
-        // One try: whoever waits for this holds a transaction, and tries again without it.
-        producer = await connect();
-        broken = false;
+        renewing ??= renew().finally(() => {
+          renewing = undefined;
+        });
+        await renewing;
       }
       return await unlessStopped(sendBatch(batches, producer, topic, records), signal);
     },

@@ -40,8 +40,10 @@ export interface WatchOptions extends TopicOptions {
 
 /** How late a change is noticed. */
 const lookMs = 3000;
-/** While Kafka is away it is asked at least this often. */
+/** The longest pause between two looks while Kafka is away. */
 const awayMs = 2000;
+/** The brokers configured may be gone for good, and others there that the client has heard of. */
+const evenSoMs = 30_000;
 
 export async function watchTopic(
   config: Config["topic"],
@@ -53,6 +55,8 @@ export async function watchTopic(
   const signal = AbortSignal.any([options.signal, closing.signal]);
   const seen: Seen = { topicId: undefined, outage: undefined };
   const looking = look(admin, config, seen, { ...options, signal }).catch((error) => {
+    // Nobody would hear that it is over.
+    seen.outage = undefined;
     if (!signal.aborted) log.error({ topic, reason: String(error) }, "no longer watched");
   });
   return {
@@ -86,9 +90,12 @@ async function look(
 ): Promise<void> {
   const what = `Kafka at ${config.brokers.join(",")}`;
   const telling = quiet ? quietly(log) : log;
+  let asked = performance.now();
   const ask = () =>
     noting(seen, async () => {
-      if (seen.outage) await reachable(config.brokers, signal);
+      const late = performance.now() - asked > evenSoMs;
+      if (seen.outage && !late) await reachable(config.brokers, signal);
+      asked = performance.now();
       return await admin.topicId(topic, signal);
     });
   for (let missing = false; ; await sleep(lookMs, signal)) {

@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { BackfillRequest } from "../../../lib/domain/backfill.ts";
+import { failureOf } from "../../failure.ts";
 import { type OpenStore, rawStores } from "../../raw-store.ts";
 
 setDefaultTimeout(180_000);
@@ -133,6 +134,14 @@ describe("a backfill", () => {
     const again = await it.backfills.cancel(id, { running: true });
     expect(again).toMatchObject({ cancelledAt: cancelled?.cancelledAt });
     expect(run && (await it.runs.cancelRequested(run))).toBe(true);
+  });
+
+  test("that is done is not cancelled any more", async () => {
+    await using it = await openStore();
+    const { id } = await backfilled(it, [1, 2]);
+    await performed(it, 2);
+    expect(await failureOf(it.backfills.cancel(id))).toMatchObject({ code: "refused" });
+    expect(await it.backfills.get(id)).toMatchObject({ state: "done", cancelledAt: null });
   });
 
   test("that nobody knows is none", async () => {

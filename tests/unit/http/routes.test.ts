@@ -130,6 +130,26 @@ describe("a backfill", () => {
     expect((await send("POST", "/api/backfills/2/cancel")).status).toBe(404);
   });
 
+  test("is the same for the same key, which is refused for another one", async () => {
+    const { request } = testApp();
+    const make = async (body: object) => {
+      const headers = { "content-type": "application/json", "idempotency-key": "january" };
+      const init = { method: "POST", headers, body: JSON.stringify(body) };
+      return await request("/api/backfills", init);
+    };
+    expect((await make(range)).headers.get("location")).toBe("/api/backfills/1");
+    expect((await make(range)).headers.get("location")).toBe("/api/backfills/1");
+    for (const other of [
+      { to: "2026-01-03T00:00:00Z" },
+      { order: "newest" },
+      { maxActiveRuns: 3 },
+    ]) {
+      const refused = await make({ ...range, ...other });
+      expect(refused.status).toBe(422);
+      expect(await refused.json()).toMatchObject({ title: "The idempotency key was used before" });
+    }
+  });
+
   test.each<[object, string]>([
     [{ from: range.from }, "to"],
     [{ ...range, to: "tomorrow" }, "to"],

@@ -45,17 +45,21 @@ export function plots({ live, signal, query }: ViewContext): HTMLElement {
     signal,
   });
   const goOn = async () => {
-    const last = history?.at.at(-2);
-    if (!history || last === undefined) return place.again();
-    const more = await ask<History>(path(last, history.stepSeconds), { signal });
-    if (!signal.aborted) show(merged(history, more, Date.now() / 1000 - secondsOf()));
+    const before = history;
+    const last = before?.at.at(-2);
+    if (!before || last === undefined) return place.again();
+    const more = await ask<History>(path(last, before.stepSeconds), { signal });
+    // Of another span by now: that is asked for already.
+    if (signal.aborted || history !== before) return;
+    show(merged(before, more, Date.now() / 1000 - secondsOf()));
   };
-  every(() => Math.max(5, history?.stepSeconds ?? 5) * 1000, goOn, signal);
+  const anew = every(() => Math.max(5, history?.stepSeconds ?? 5) * 1000, goOn, signal);
   const choose = (chosen: Span) => {
     span = chosen;
     history = undefined;
     setQuery({ span: chosen === usual ? null : chosen });
     place.again().catch(reportError);
+    anew();
   };
   return h(
     "section",
@@ -114,8 +118,11 @@ function path(from: number, step?: number): string {
   return `/api/history?from=${at}${step === undefined ? "" : `&step=${step}`}`;
 }
 
-/** Again and again while somebody looks. The frame says when the service is gone: here it is tried again. */
-function every(ms: () => number, work: () => Promise<void>, signal: AbortSignal): void {
+/**
+ * Again and again while somebody looks. The frame says when the service is gone: here it is tried
+ * again. What it gives begins the time to the next one anew.
+ */
+function every(ms: () => number, work: () => Promise<void>, signal: AbortSignal): () => void {
   let timer: ReturnType<typeof setTimeout>;
   const turn = async () => {
     try {
@@ -126,8 +133,10 @@ function every(ms: () => number, work: () => Promise<void>, signal: AbortSignal)
     if (!signal.aborted) next();
   };
   const next = () => {
+    clearTimeout(timer);
     timer = setTimeout(() => void turn(), ms());
   };
   signal.addEventListener("abort", () => clearTimeout(timer));
   next();
+  return next;
 }
