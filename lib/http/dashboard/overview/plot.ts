@@ -22,7 +22,7 @@ export type PlotData = readonly [readonly number[], ...(readonly (number | null)
 
 export interface Plot {
   readonly element: HTMLElement;
-  draw(data: PlotData, span: { readonly from: number; readonly to: number }): void;
+  draw(data: PlotData, span: Span): void;
 }
 
 const height = 150;
@@ -75,7 +75,7 @@ export function plot({ title, lines, text, signal }: PlotOptions): Plot {
       say(each, typeof value === "number" ? text(value) : "–");
     }
     const time = at === undefined ? undefined : data[0][at];
-    say(when, time === undefined ? "" : clock.format(time * 1000));
+    say(when, time === undefined ? "" : clockOf(span).format(time * 1000));
   };
   const make = (Chart: typeof uPlot, width: number) => {
     chart?.destroy();
@@ -111,12 +111,31 @@ export function plot({ title, lines, text, signal }: PlotOptions): Plot {
   };
 }
 
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+const daySeconds = 86_400;
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const minute = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const dayClock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const dayMinute = new Intl.DateTimeFormat(undefined, {
+  ...{ weekday: "short", hour: "2-digit", minute: "2-digit" },
+});
+
+/** With the day where a time of day is there more than once. */
+function clockOf({ from, to }: Span) {
+  return to - from < daySeconds ? clock : dayClock;
+}
+
+function minuteOf({ from, to }: Span) {
+  return to - from < daySeconds ? minute : dayMinute;
+}
 
 interface ChartOptions {
   readonly width: number;
-  readonly span: () => { readonly from: number; readonly to: number };
+  readonly span: () => Span;
   readonly tell: () => void;
 }
 
@@ -153,10 +172,10 @@ function chartOptions(lines: readonly Line[], { width, span, tell }: ChartOption
       {
         ...axis,
         grid,
-        space: 70,
+        space: 80,
         size: 24,
         gap: 4,
-        values: (_, at) => at.map((s) => minute.format(s * 1000)),
+        values: (_, at) => at.map((s) => minuteOf(span()).format(s * 1000)),
       },
       { ...axis, grid, space: 32, size: 44, gap: 4, values: (_, at) => at.map(axisCount) },
     ],
