@@ -43,7 +43,7 @@ const lookMs = 3000;
 /** The longest pause between two looks while Kafka is away. */
 const awayMs = 2000;
 /** The brokers configured may be gone for good, and others there that the client has heard of. */
-const evenSoMs = 30_000;
+const evenSoMs = 60_000;
 
 export async function watchTopic(
   config: Config["topic"],
