@@ -6,7 +6,8 @@ const answerMs = 3000;
 
 /**
  * Resolves when one of the brokers takes a connection, which is closed again at once. Rejects with
- * code `unavailable` and what each of them said. It costs next to nothing: the client (librdkafka) tries to connect some 300 times a second as long as a request waits for a broker.
+ * code `unavailable` and what each of them said. It costs next to nothing, where a request of the
+ * client (librdkafka) that waits for a broker has it try to connect some 300 times a second.
  */
 export async function reachable(brokers: readonly string[], signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
