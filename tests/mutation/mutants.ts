@@ -301,8 +301,8 @@ export const mutants: readonly Mutant[] = [
   {
     step: "a topic made again is read from its start",
     file: "lib/topic/member.ts",
-    find: "return topicId !== undefined && offsets.outdated(topicId);",
-    replace: "return false;",
+    find: "failedForGood || (topicId !== undefined && offsets.outdated(topicId))",
+    replace: "failedForGood",
     tests: [integration("topic/changes")],
     only: "made again",
   },
