@@ -173,9 +173,9 @@ export const mutants: readonly Mutant[] = [
     tests: [unit("topic/read-on")],
   },
   {
-    step: "without a backlog batches are handled one by one",
+    step: "without a backlog few batches are handled beside each other",
     file: "lib/topic/read-on.ts",
-    find: "polled.length < most * backlogPart ? 1 : batchesAtWork",
+    find: "polled.length < most * backlogPart ? batchesIdle : batchesAtWork",
     replace: "batchesAtWork",
     tests: [unit("topic/read-on")],
   },

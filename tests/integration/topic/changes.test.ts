@@ -190,14 +190,16 @@ describe("records that expired before they were consumed", () => {
       atWork += 1;
       await go.promise;
     });
-    // Without a backlog nothing more is read while a batch is handled.
-    await topics.send(values("r", 1));
+    // Without a backlog nothing more is read while two batches are handled.
+    await topics.send(values("q", 1));
     await until(() => atWork === 1);
+    await topics.send(values("r", 1));
+    await until(() => atWork === 2);
     // Long enough for it to fetch nothing more.
     const paused = performance.now() + 3000;
     await until(() => performance.now() > paused);
     await topics.send(values("s", 20));
-    await keepFrom(topics, 20);
+    await keepFrom(topics, 21);
     go.resolve();
     await until(() => consumer.handled.includes("s19"));
     await until(() => log.told("warn", expired).length > 0);
