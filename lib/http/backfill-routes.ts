@@ -5,7 +5,7 @@ import { parseTraceContext } from "../domain/trace-context.ts";
 import { backfillRequest, NewBackfill } from "../schedule-request.ts";
 import { BackfillAnswer, BackfilledAnswer, BackfillPageAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
-import { requestIdOf } from "./keys.ts";
+import { keyUsedBefore, requestIdOf } from "./keys.ts";
 import { problem } from "./problem.ts";
 import { AskHeaders, CancelBackfill, Id, Page } from "./requests.ts";
 import { valid } from "./valid.ts";
@@ -62,8 +62,7 @@ export function backfillRoutes({ backfills, defaults }: BackfillRoutesDeps): Hon
       const made = await backfills.create(request, asked);
       if (!made.backfill) return c.json(made, 200);
       if (!isAskedFor(made.backfill, request)) {
-        const detail = `backfill ${made.backfill.id} was asked for with it, and asks for something else`;
-        return problem(c, { status: 422, title: "The idempotency key was used before", detail });
+        return keyUsedBefore(c, `backfill ${made.backfill.id}`);
       }
       return c.json(made, 202, { location: `/api/backfills/${made.backfill.id}` });
     },

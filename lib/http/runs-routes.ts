@@ -6,7 +6,7 @@ import { NewRun } from "../domain/run-request.ts";
 import { parseTraceContext } from "../domain/trace-context.ts";
 import { RunAnswer, RunPageAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
-import { requestIdOf } from "./keys.ts";
+import { keyUsedBefore, requestIdOf } from "./keys.ts";
 import { problem } from "./problem.ts";
 import { AskHeaders, RunList } from "./requests.ts";
 import { valid } from "./valid.ts";
@@ -66,8 +66,7 @@ export function runsRoutes({ runs, defaults }: RunRoutesDeps): Hono {
       });
       const sameSeed = made.seed === (seed ?? seedOf({ id: made.id }));
       if (!sameSeed || made.results !== results || made.nat.join() !== nat.join()) {
-        const detail = `run ${made.id} was asked for with it, and asks for something else`;
-        return problem(c, { status: 422, title: "The idempotency key was used before", detail });
+        return keyUsedBefore(c, `run ${made.id}`);
       }
       return c.json(made, 202, { location: `/api/runs/${made.id}` });
     },
