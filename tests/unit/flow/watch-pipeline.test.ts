@@ -51,6 +51,17 @@ function watched() {
 }
 
 describe("the pipeline", () => {
+  test("is asked anew when the clock was set back, as later", async () => {
+    const { now, state } = watched();
+    state.ms = 600_000;
+    await now();
+    await now();
+    expect(state.asked).toBe(1);
+    state.ms = 0;
+    await now();
+    expect(state.asked).toBe(2);
+  });
+
   test("knows the partitions as they were found last", async () => {
     const { now, partitions, state, figures } = watched();
     expect(partitions()).toBeNull();
