@@ -7,7 +7,6 @@ import { parseTraceContext } from "../domain/trace-context.ts";
 import { RunAnswer, RunPageAnswer } from "./answers.ts";
 import { described } from "./describe.ts";
 import { keyUsedBefore, requestIdOf } from "./keys.ts";
-import { problem } from "./problem.ts";
 import { AskHeaders, RunList } from "./requests.ts";
 import { valid } from "./valid.ts";
 
